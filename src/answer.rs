@@ -1,0 +1,250 @@
+//! What the function answers, as JSON: `changes` is the very list of the plan, so `plan` prints what `apply` does.
+
+use serde_json::{Value, json};
+
+use crate::reconcile::{
+    Adjustment, Change, Comparison, Conflict, EndpointName, ForeignKind, MissingData, Pause, Problem, ScalingPolicy,
+    SkipReason, Statistic, VariantPlan, alarm_name, resource_id,
+};
+
+/// The answer about one endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// `None` only for an ignored event about no endpoint at all.
+    pub endpoint: Option<EndpointName>,
+    pub outcome: Outcome,
+    pub pause: Pause,
+    /// Something that the user should know beside the outcome.
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Configured(Vec<VariantPlan>),
+    Unchanged(Vec<VariantPlan>),
+    Planned(Vec<VariantPlan>),
+    Removed(Vec<VariantPlan>),
+    Removing(Vec<VariantPlan>),
+    Skipped(SkipReason),
+    Invalid(Vec<Problem>),
+    Conflict { conflicts: Vec<Conflict>, takeover_tag: String },
+}
+
+impl Outcome {
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Configured(_) => "configured",
+            Self::Unchanged(_) => "unchanged",
+            Self::Planned(_) => "planned",
+            Self::Removed(_) => "removed",
+            Self::Removing(_) => "removing",
+            Self::Skipped(_) => "skipped",
+            Self::Invalid(_) => "invalid",
+            Self::Conflict { .. } => "conflict",
+        }
+    }
+
+    /// The plans of all variants; empty for outcomes that have none.
+    #[must_use]
+    pub fn plans(&self) -> &[VariantPlan] {
+        match self {
+            Self::Configured(plans)
+            | Self::Unchanged(plans)
+            | Self::Planned(plans)
+            | Self::Removed(plans)
+            | Self::Removing(plans) => plans,
+            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } => &[],
+        }
+    }
+}
+
+/// The fixed code of a reason.
+#[must_use]
+pub fn reason_code(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::NotManaged => "not-managed",
+        SkipReason::NotAsync => "not-async",
+        SkipReason::Serverless => "serverless",
+        SkipReason::ManagedInstanceScaling => "managed-instance-scaling",
+        SkipReason::BurstableInstance => "burstable-instance",
+        SkipReason::NotInService => "not-in-service",
+        SkipReason::NotFound => "not-found",
+        SkipReason::IgnoredEvent => "ignored-event",
+    }
+}
+
+/// The fixed code of a change.
+#[must_use]
+pub fn change_code(change: &Change) -> &'static str {
+    match change {
+        Change::RegisterScalableTarget(_) => "register-scalable-target",
+        Change::PutScalingPolicy(..) => "put-scaling-policy",
+        Change::PutMetricAlarm(..) => "put-metric-alarm",
+        Change::PutScheduledAction(..) => "put-scheduled-action",
+        Change::DeleteScalingPolicy(_) => "delete-scaling-policy",
+        Change::DeleteScheduledAction(_) => "delete-scheduled-action",
+        Change::DeleteAlarms(_) => "delete-alarms",
+        Change::DeregisterScalableTarget => "deregister-scalable-target",
+    }
+}
+
+impl Answer {
+    #[must_use]
+    pub fn skipped(endpoint: Option<EndpointName>, reason: SkipReason) -> Self {
+        Self { endpoint, outcome: Outcome::Skipped(reason), pause: Pause::No, note: None }
+    }
+
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut answer = json!({ "outcome": self.outcome.as_str() });
+        if let Some(endpoint) = &self.endpoint {
+            answer["endpoint"] = json!(endpoint.as_str());
+            self.outcome_fields(endpoint, &mut answer);
+        }
+        if let Outcome::Skipped(reason) = &self.outcome {
+            answer["reason"] = json!(reason_code(*reason));
+        }
+        match self.pause {
+            Pause::No => {}
+            Pause::ScaleIn => answer["paused"] = json!("scale-in"),
+            Pause::All => answer["paused"] = json!(true),
+        }
+        if let Some(note) = &self.note {
+            answer["note"] = json!(note);
+        }
+        answer
+    }
+
+    fn outcome_fields(&self, endpoint: &EndpointName, answer: &mut Value) {
+        match &self.outcome {
+            Outcome::Configured(plans)
+            | Outcome::Unchanged(plans)
+            | Outcome::Planned(plans)
+            | Outcome::Removed(plans)
+            | Outcome::Removing(plans) => {
+                answer["variants"] = plans.iter().map(|plan| variant(endpoint, plan)).collect();
+            }
+            Outcome::Skipped(_) => {}
+            Outcome::Invalid(problems) => {
+                answer["problems"] = problems
+                    .iter()
+                    .map(|Problem { tag, value, problem }| json!({ "tag": tag, "value": value, "problem": problem }))
+                    .collect();
+            }
+            Outcome::Conflict { conflicts, takeover_tag } => {
+                answer["conflicts"] = conflicts.iter().map(|found| conflict(endpoint, found)).collect();
+                answer["advice"] = json!(format!(
+                    "another owner scales this endpoint, so nothing was written; set the tag {takeover_tag} to true to \
+                     have these replaced, or take them away, or opt the endpoint out"
+                ));
+            }
+        }
+    }
+}
+
+fn variant(endpoint: &EndpointName, plan: &VariantPlan) -> Value {
+    let changes: Vec<Value> = plan.changes.iter().map(|change| change_json(endpoint, plan, change)).collect();
+    json!({
+        "variant": plan.variant.as_str(),
+        "resourceId": resource_id(endpoint, &plan.variant),
+        "changes": changes,
+    })
+}
+
+fn conflict(endpoint: &EndpointName, conflict: &Conflict) -> Value {
+    let kind = match conflict.foreign.kind {
+        ForeignKind::ScalingPolicy => "scaling-policy",
+        ForeignKind::ScheduledAction => "scheduled-action",
+    };
+    json!({
+        "variant": conflict.variant.as_str(),
+        "resourceId": resource_id(endpoint, &conflict.variant),
+        "type": kind,
+        "name": conflict.foreign.name,
+    })
+}
+
+fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> Value {
+    let mut json = match change {
+        Change::RegisterScalableTarget(target) => json!({
+            "minCapacity": target.min_capacity,
+            "maxCapacity": target.max_capacity,
+            "suspendedState": {
+                "dynamicScalingInSuspended": target.suspended.scale_in,
+                "dynamicScalingOutSuspended": target.suspended.scale_out,
+                "scheduledScalingSuspended": target.suspended.scheduled,
+            },
+        }),
+        Change::PutScalingPolicy(name, policy) => {
+            let mut json = policy_json(policy);
+            json["policyName"] = json!(name.as_str());
+            json
+        }
+        Change::PutMetricAlarm(kind, alarm) => json!({
+            "alarmName": alarm_name(endpoint, &plan.variant, *kind),
+            "metricName": alarm.metric.name,
+            "statistic": statistic(alarm.metric.statistic),
+            "comparisonOperator": match alarm.comparison {
+                Comparison::GreaterThanOrEqualToThreshold => "GreaterThanOrEqualToThreshold",
+                Comparison::LessThanThreshold => "LessThanThreshold",
+            },
+            "threshold": alarm.threshold,
+            "period": alarm.period,
+            "evaluationPeriods": alarm.evaluation_periods,
+            "datapointsToAlarm": alarm.datapoints_to_alarm,
+            "treatMissingData": match alarm.missing_data {
+                MissingData::NotBreaching => "notBreaching",
+                MissingData::Missing => "missing",
+            },
+            "policyName": kind.policy().as_str(),
+        }),
+        Change::PutScheduledAction(name, action) => json!({
+            "scheduledActionName": name,
+            "schedule": action.schedule,
+            "timezone": action.timezone,
+            "minCapacity": action.min_capacity,
+            "maxCapacity": action.max_capacity,
+        }),
+        Change::DeleteScalingPolicy(name) => json!({ "policyName": name }),
+        Change::DeleteScheduledAction(name) => json!({ "scheduledActionName": name }),
+        Change::DeleteAlarms(kinds) => {
+            let names: Vec<String> =
+                kinds.iter().map(|kind| alarm_name(endpoint, &plan.variant, *kind)).collect();
+            json!({ "alarmNames": names })
+        }
+        Change::DeregisterScalableTarget => json!({}),
+    };
+    json["change"] = json!(change_code(change));
+    json
+}
+
+fn policy_json(policy: &ScalingPolicy) -> Value {
+    match policy {
+        ScalingPolicy::TargetTracking(tracking) => json!({
+            "policyType": "TargetTrackingScaling",
+            "targetValue": tracking.target_value,
+            "metricName": tracking.metric.name,
+            "statistic": statistic(tracking.metric.statistic),
+            "scaleInCooldown": tracking.scale_in_cooldown,
+            "scaleOutCooldown": tracking.scale_out_cooldown,
+            "disableScaleIn": tracking.disable_scale_in,
+        }),
+        ScalingPolicy::Step(step) => json!({
+            "policyType": "StepScaling",
+            "adjustmentType": match step.adjustment {
+                Adjustment::ChangeInCapacity => "ChangeInCapacity",
+                Adjustment::ExactCapacity => "ExactCapacity",
+            },
+            "scalingAdjustment": step.amount,
+            "cooldown": step.cooldown,
+        }),
+    }
+}
+
+fn statistic(statistic: Statistic) -> &'static str {
+    match statistic {
+        Statistic::Average => "Average",
+        Statistic::Maximum => "Maximum",
+    }
+}

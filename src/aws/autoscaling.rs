@@ -1,0 +1,391 @@
+//! Application Auto Scaling: scalable targets, scaling policies and scheduled actions. Both conversions of each are here:
+//! what AWS may have filled in with its documented default reads back as the value that we send.
+#![expect(clippy::wildcard_enum_match_arm, reason = "AWS's enums are open; here they are narrowed to ours")]
+
+use std::collections::BTreeMap;
+
+use aws_sdk_applicationautoscaling::error::BuildError;
+use aws_sdk_applicationautoscaling::types::{
+    AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
+    PolicyType as SdkPolicyType, ScalableDimension, ScalableTargetAction, ScalingPolicy as SdkPolicy,
+    ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment, StepScalingPolicyConfiguration, SuspendedState,
+    TargetTrackingScalingPolicyConfiguration,
+};
+
+use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
+use crate::reconcile::{
+    Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling, ScalingPolicy,
+    ScheduledAction, Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
+};
+
+/// Seconds, where a policy was put without a cooldown: the default for endpoint variants
+/// (<https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html>).
+const DEFAULT_COOLDOWN: i32 = 300;
+
+/// The ARNs of the policies of our names on one resource.
+pub(super) type PolicyArns = BTreeMap<PolicyName, String>;
+
+/// The one resource that a call is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resource<'a> {
+    /// `endpoint/<endpoint>/variant/<variant>`.
+    pub(super) id: &'a str,
+    /// For error messages.
+    pub(super) label: &'a str,
+}
+
+impl Aws {
+    /// The scalable targets among the given resources, by resource id.
+    pub(super) async fn describe_targets(
+        &self,
+        resource_ids: &[String],
+        label: &str,
+    ) -> Result<BTreeMap<String, ScalableTarget>, ApiError> {
+        let mut found = BTreeMap::new();
+        let mut pages = self
+            .autoscaling
+            .describe_scalable_targets()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .set_resource_ids(Some(resource_ids.to_vec()))
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(target) = pages.next().await {
+            let target = target.map_err(|error| ApiError::new("DescribeScalableTargets", label, &error))?;
+            let suspended = target.suspended_state.as_ref();
+            let is_set = |flag: fn(&SuspendedState) -> Option<bool>| suspended.and_then(flag).unwrap_or(false);
+            found.insert(
+                target.resource_id.clone(),
+                ScalableTarget {
+                    min_capacity: target.min_capacity,
+                    max_capacity: target.max_capacity,
+                    suspended: Suspended {
+                        scale_in: is_set(|state| state.dynamic_scaling_in_suspended),
+                        scale_out: is_set(|state| state.dynamic_scaling_out_suspended),
+                        scheduled: is_set(|state| state.scheduled_scaling_suspended),
+                    },
+                },
+            );
+        }
+        Ok(found)
+    }
+
+    /// Reads the policies of a resource into `scaling`; answers the ARNs of those with our names.
+    pub(super) async fn describe_policies(
+        &self,
+        resource: Resource<'_>,
+        scaling: &mut Scaling,
+    ) -> Result<PolicyArns, ApiError> {
+        let mut arns = PolicyArns::new();
+        let mut pages = self
+            .autoscaling
+            .describe_scaling_policies()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(policy) = pages.next().await {
+            let policy = policy.map_err(|error| ApiError::new("DescribeScalingPolicies", resource.label, &error))?;
+            let Some(name) = PolicyName::owned(&policy.policy_name) else {
+                scaling.foreign.insert(Foreign { kind: ForeignKind::ScalingPolicy, name: policy.policy_name });
+                continue;
+            };
+            match recognise_policy(&policy) {
+                Some(recognised) => _ = scaling.policies.insert(name, recognised),
+                None => _ = scaling.strays.policies.insert(name, policy_type(&policy.policy_type)),
+            }
+            arns.insert(name, policy.policy_arn);
+        }
+        Ok(arns)
+    }
+
+    /// Reads the scheduled actions of a resource into `scaling`.
+    pub(super) async fn describe_actions(
+        &self,
+        resource: Resource<'_>,
+        scaling: &mut Scaling,
+    ) -> Result<(), ApiError> {
+        let mut pages = self
+            .autoscaling
+            .describe_scheduled_actions()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(action) = pages.next().await {
+            let action = action.map_err(|error| ApiError::new("DescribeScheduledActions", resource.label, &error))?;
+            let name = action.scheduled_action_name.clone();
+            if !is_owned_action(&name) {
+                scaling.foreign.insert(Foreign { kind: ForeignKind::ScheduledAction, name });
+            } else if let Some(recognised) = recognise_action(&action) {
+                scaling.actions.insert(name, recognised);
+            } else {
+                scaling.strays.actions.insert(name);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn register_target(
+        &self,
+        resource: Resource<'_>,
+        target: &ScalableTarget,
+    ) -> Result<(), ApiError> {
+        let suspended = SuspendedState::builder()
+            .dynamic_scaling_in_suspended(target.suspended.scale_in)
+            .dynamic_scaling_out_suspended(target.suspended.scale_out)
+            .scheduled_scaling_suspended(target.suspended.scheduled)
+            .build();
+        self.autoscaling
+            .register_scalable_target()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .min_capacity(target.min_capacity)
+            .max_capacity(target.max_capacity)
+            .suspended_state(suspended)
+            .send()
+            .await
+            .map_err(|error| ApiError::new("RegisterScalableTarget", resource.label, &error))?;
+        Ok(())
+    }
+
+    /// Answers the policy's ARN, which an alarm needs as its action.
+    pub(super) async fn put_policy(
+        &self,
+        resource: Resource<'_>,
+        name: PolicyName,
+        policy: &ScalingPolicy,
+    ) -> Result<String, ApiError> {
+        const OPERATION: &str = "PutScalingPolicy";
+        let request = self
+            .autoscaling
+            .put_scaling_policy()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .policy_name(name.as_str());
+        let built = |built: Result<_, BuildError>| {
+            built.map_err(|error| ApiError::incomplete(OPERATION, resource.label, &error.to_string()))
+        };
+        let request = match policy {
+            ScalingPolicy::TargetTracking(tracking) => request
+                .policy_type(SdkPolicyType::TargetTrackingScaling)
+                .target_tracking_scaling_policy_configuration(built(target_tracking(tracking))?),
+            ScalingPolicy::Step(step) => request
+                .policy_type(SdkPolicyType::StepScaling)
+                .step_scaling_policy_configuration(step_scaling(step)),
+        };
+        let label = format!("{}, policy {name}", resource.label);
+        let output = request.send().await.map_err(|error| ApiError::new(OPERATION, &label, &error))?;
+        Ok(output.policy_arn)
+    }
+
+    pub(super) async fn put_action(
+        &self,
+        resource: Resource<'_>,
+        name: &str,
+        action: &ScheduledAction,
+    ) -> Result<(), ApiError> {
+        let bounds = ScalableTargetAction::builder()
+            .set_min_capacity(action.min_capacity)
+            .set_max_capacity(action.max_capacity)
+            .build();
+        self.autoscaling
+            .put_scheduled_action()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .scheduled_action_name(name)
+            .schedule(&action.schedule)
+            .set_timezone(action.timezone.clone())
+            .scalable_target_action(bounds)
+            .send()
+            .await
+            .map_err(|error| {
+                ApiError::new("PutScheduledAction", &format!("{}, action {name}", resource.label), &error)
+            })?;
+        Ok(())
+    }
+
+    /// A policy that is gone already is as good as deleted.
+    pub(super) async fn delete_policy(&self, resource: Resource<'_>, name: &str) -> Result<(), ApiError> {
+        let deleted = self
+            .autoscaling
+            .delete_scaling_policy()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .policy_name(name)
+            .send()
+            .await
+            .map_err(|error| {
+                ApiError::new("DeleteScalingPolicy", &format!("{}, policy {name}", resource.label), &error)
+            });
+        ignore_not_found(deleted)
+    }
+
+    /// An action that is gone already is as good as deleted.
+    pub(super) async fn delete_action(&self, resource: Resource<'_>, name: &str) -> Result<(), ApiError> {
+        let deleted = self
+            .autoscaling
+            .delete_scheduled_action()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .scheduled_action_name(name)
+            .send()
+            .await
+            .map_err(|error| {
+                ApiError::new("DeleteScheduledAction", &format!("{}, action {name}", resource.label), &error)
+            });
+        ignore_not_found(deleted)
+    }
+
+    /// A target that is gone already is as good as deregistered.
+    pub(super) async fn deregister_target(&self, resource: Resource<'_>) -> Result<(), ApiError> {
+        let deregistered = self
+            .autoscaling
+            .deregister_scalable_target()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(resource.id)
+            .send()
+            .await
+            .map_err(|error| ApiError::new("DeregisterScalableTarget", resource.label, &error));
+        ignore_not_found(deregistered)
+    }
+}
+
+pub(super) fn ignore_not_found<T>(result: Result<T, ApiError>) -> Result<(), ApiError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn policy_type(policy_type: &SdkPolicyType) -> PolicyType {
+    match policy_type {
+        SdkPolicyType::TargetTrackingScaling => PolicyType::TargetTracking,
+        SdkPolicyType::StepScaling => PolicyType::Step,
+        _ => PolicyType::Other,
+    }
+}
+
+/// `None`: nothing that we would write.
+fn recognise_policy(policy: &SdkPolicy) -> Option<ScalingPolicy> {
+    match policy_type(&policy.policy_type) {
+        PolicyType::TargetTracking => {
+            recognise_tracking(policy.target_tracking_scaling_policy_configuration()?).map(ScalingPolicy::TargetTracking)
+        }
+        PolicyType::Step => recognise_step(policy.step_scaling_policy_configuration()?).map(ScalingPolicy::Step),
+        PolicyType::Other => None,
+    }
+}
+
+fn recognise_tracking(config: &TargetTrackingScalingPolicyConfiguration) -> Option<TargetTracking> {
+    let custom = config.customized_metric_specification()?;
+    let [dimension] = custom.dimensions() else { return None };
+    let is_plain = config.predefined_metric_specification().is_none()
+        && custom.metrics().is_empty()
+        && custom.unit().is_none()
+        && custom.namespace() == Some(NAMESPACE)
+        && dimension.name() == ENDPOINT_DIMENSION;
+    let statistic = match custom.statistic()? {
+        MetricStatistic::Average => Statistic::Average,
+        MetricStatistic::Maximum => Statistic::Maximum,
+        _ => return None,
+    };
+    is_plain.then_some(())?;
+    Some(TargetTracking {
+        target_value: config.target_value,
+        metric: Metric {
+            name: custom.metric_name()?.to_owned(),
+            endpoint: dimension.value().to_owned(),
+            statistic,
+        },
+        scale_in_cooldown: config.scale_in_cooldown().unwrap_or(DEFAULT_COOLDOWN),
+        scale_out_cooldown: config.scale_out_cooldown().unwrap_or(DEFAULT_COOLDOWN),
+        disable_scale_in: config.disable_scale_in().unwrap_or(false),
+    })
+}
+
+fn target_tracking(tracking: &TargetTracking) -> Result<TargetTrackingScalingPolicyConfiguration, BuildError> {
+    let metric = &tracking.metric;
+    let dimension = MetricDimension::builder().name(ENDPOINT_DIMENSION).value(&metric.endpoint).build()?;
+    let custom = CustomizedMetricSpecification::builder()
+        .metric_name(&metric.name)
+        .namespace(NAMESPACE)
+        .dimensions(dimension)
+        .statistic(match metric.statistic {
+            Statistic::Average => MetricStatistic::Average,
+            Statistic::Maximum => MetricStatistic::Maximum,
+        })
+        .build();
+    TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(tracking.target_value)
+        .customized_metric_specification(custom)
+        .scale_in_cooldown(tracking.scale_in_cooldown)
+        .scale_out_cooldown(tracking.scale_out_cooldown)
+        .disable_scale_in(tracking.disable_scale_in)
+        .build()
+}
+
+fn recognise_step(config: &StepScalingPolicyConfiguration) -> Option<StepScaling> {
+    let [step] = config.step_adjustments() else { return None };
+    let is_zero = |bound: f64| bound.abs() < f64::EPSILON;
+    let side = match (step.metric_interval_lower_bound(), step.metric_interval_upper_bound()) {
+        (Some(lower), None) if is_zero(lower) => Step::FromThresholdUp,
+        (None, Some(upper)) if is_zero(upper) => Step::FromThresholdDown,
+        _ => return None,
+    };
+    let adjustment = match config.adjustment_type()? {
+        AdjustmentType::ChangeInCapacity => Adjustment::ChangeInCapacity,
+        AdjustmentType::ExactCapacity => Adjustment::ExactCapacity,
+        _ => return None,
+    };
+    let is_average =
+        config.metric_aggregation_type().is_none_or(|aggregation| *aggregation == MetricAggregationType::Average);
+    (is_average && config.min_adjustment_magnitude().is_none()).then_some(())?;
+    Some(StepScaling {
+        adjustment,
+        amount: step.scaling_adjustment(),
+        step: side,
+        cooldown: config.cooldown().unwrap_or(DEFAULT_COOLDOWN),
+    })
+}
+
+fn step_scaling(step: &StepScaling) -> StepScalingPolicyConfiguration {
+    let bounds = StepAdjustment::builder().scaling_adjustment(step.amount);
+    let adjustment = match step.step {
+        Step::FromThresholdUp => bounds.metric_interval_lower_bound(0.0),
+        Step::FromThresholdDown => bounds.metric_interval_upper_bound(0.0),
+    };
+    StepScalingPolicyConfiguration::builder()
+        .adjustment_type(match step.adjustment {
+            Adjustment::ChangeInCapacity => AdjustmentType::ChangeInCapacity,
+            Adjustment::ExactCapacity => AdjustmentType::ExactCapacity,
+        })
+        .set_step_adjustments(adjustment.build().ok().map(|adjustment| vec![adjustment]))
+        .cooldown(step.cooldown)
+        .metric_aggregation_type(MetricAggregationType::Average)
+        .build()
+}
+
+/// `None`: nothing that we would write.
+fn recognise_action(action: &SdkAction) -> Option<ScheduledAction> {
+    (action.start_time.is_none() && action.end_time.is_none()).then_some(())?;
+    let bounds = action.scalable_target_action();
+    Some(ScheduledAction {
+        schedule: action.schedule.clone(),
+        timezone: action.timezone.clone(),
+        min_capacity: bounds.and_then(ScalableTargetAction::min_capacity),
+        max_capacity: bounds.and_then(ScalableTargetAction::max_capacity),
+    })
+}

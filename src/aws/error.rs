@@ -1,0 +1,156 @@
+//! A failed AWS call, said in one line, and what its error code means to us.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_sdk_sagemaker::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sagemaker::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+/// What kind of failure an error code stands for. Decides the `errorType` that callers and alarms see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiErrorKind {
+    AccessDenied,
+    Throttled,
+    /// A quota is used up.
+    LimitExceeded,
+    /// Another write to the same resource is in progress.
+    ConcurrentUpdate,
+    NotFound,
+    /// The request was understood and refused.
+    Rejected,
+    /// AWS failed, with or without a code.
+    ServerError,
+    /// No answer came: connection or time-out.
+    NoAnswer,
+}
+
+impl ApiErrorKind {
+    /// By AWS's error code, as the service models and the API references of the three services spell them.
+    fn of_code(code: &str) -> Self {
+        match code {
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "UnrecognizedClientException"
+            | "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException" | "SignatureDoesNotMatch"
+            | "InvalidSignatureException" | "MissingAuthenticationToken" => Self::AccessDenied,
+            "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"
+            | "RequestThrottled" | "RequestThrottledException" | "TooManyRequestsException" | "SlowDown" => {
+                Self::Throttled
+            }
+            "LimitExceeded" | "LimitExceededException" | "LimitExceededFault" | "ResourceLimitExceeded"
+            | "TooManyTagsException" => Self::LimitExceeded,
+            "ConcurrentUpdateException" | "ResourceConflict" | "ConcurrentModificationException" => {
+                Self::ConcurrentUpdate
+            }
+            "ObjectNotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" => Self::NotFound,
+            "InternalFailure" | "InternalServiceException" | "InternalServiceError" | "InternalServerError"
+            | "ServiceUnavailable" | "ServiceUnavailableException" => Self::ServerError,
+            _ => Self::Rejected,
+        }
+    }
+
+    /// The fixed `errorType` of an invocation that fails with this.
+    #[must_use]
+    pub fn error_type(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDenied",
+            Self::Throttled => "Throttled",
+            Self::LimitExceeded => "LimitExceeded",
+            Self::ConcurrentUpdate => "ConcurrentUpdate",
+            Self::NotFound => "NotFound",
+            Self::Rejected => "Rejected",
+            Self::ServerError => "AwsServerError",
+            Self::NoAnswer => "NoAnswer",
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "allow the function's role this operation (the template does)",
+            Self::Throttled => "AWS asks to slow down; the next delivery or sweep tries again",
+            Self::LimitExceeded => "a quota is used up; have it raised in Service Quotas",
+            Self::ConcurrentUpdate | Self::ServerError => "the next delivery or sweep tries again",
+            Self::NotFound => "it was deleted meanwhile; the next delivery or sweep looks again",
+            Self::Rejected => "AWS refuses the request as it is",
+            Self::NoAnswer => "check that the function reaches this service (VPC, DNS, endpoint)",
+        }
+    }
+}
+
+/// An AWS call that failed for good, after the retries that made sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    pub operation: &'static str,
+    /// What it was about: `endpoint demo, variant AllTraffic`.
+    pub resource: String,
+    pub kind: ApiErrorKind,
+    pub code: Option<String>,
+    pub message: String,
+    pub request_id: Option<String>,
+}
+
+impl ApiError {
+    pub(super) fn new<E>(operation: &'static str, resource: &str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        let code = error.code().map(str::to_owned);
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let kind = match (&code, status) {
+            (Some(code), _) => ApiErrorKind::of_code(code),
+            (None, Some(401 | 403)) => ApiErrorKind::AccessDenied,
+            (None, Some(429)) => ApiErrorKind::Throttled,
+            (None, Some(500..)) => ApiErrorKind::ServerError,
+            (None, Some(_)) => ApiErrorKind::Rejected,
+            (None, None) => ApiErrorKind::NoAnswer,
+        };
+        let message = error.message().map_or_else(|| chain(error), str::to_owned);
+        let request_id = error.request_id().map(str::to_owned);
+        Self { operation, resource: resource.to_owned(), kind, code, message, request_id }
+    }
+
+    /// For an answer that lacks what AWS documents as always there.
+    pub(super) fn incomplete(operation: &'static str, resource: &str, what: &str) -> Self {
+        Self {
+            operation,
+            resource: resource.to_owned(),
+            kind: ApiErrorKind::ServerError,
+            code: None,
+            message: format!("the answer has no {what}"),
+            request_id: None,
+        }
+    }
+
+    /// SageMaker has no error of its own for a name that it doesn't know.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind == ApiErrorKind::NotFound
+            || (self.code.as_deref() == Some("ValidationException") && self.message.contains("Could not find"))
+    }
+}
+
+/// The error and its causes on one line; `SdkError` itself says no more than "dispatch failure".
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}: ", self.operation, self.resource)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message.replace(['\n', '\r'], " "))?;
+        if let Some(request_id) = &self.request_id {
+            write!(f, " (request id {request_id})")?;
+        }
+        write!(f, "; {}", self.kind.advice())
+    }
+}
+
+impl StdError for ApiError {}

@@ -1,0 +1,120 @@
+//! The shell: every AWS SDK type lives and dies here. What goes out are the values of [`crate::reconcile`].
+
+mod apply;
+mod autoscaling;
+mod cloudwatch;
+mod error;
+mod observe;
+mod retry;
+mod sagemaker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_applicationautoscaling::config::retry::RetryConfig;
+use aws_sdk_applicationautoscaling::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+pub use error::{ApiError, ApiErrorKind};
+pub use observe::Observed;
+
+/// Where SageMaker publishes the metrics of asynchronous endpoints, and the one dimension that they have
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
+const NAMESPACE: &str = "AWS/SageMaker";
+const ENDPOINT_DIMENSION: &str = "EndpointName";
+
+/// With the waits below, a write that AWS is too busy for is tried over some five seconds.
+const MAX_ATTEMPTS: u32 = 6;
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
+
+/// A connection inside AWS takes milliseconds; one that doesn't come up in this time won't.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Of one attempt. The slowest of our calls takes about a second.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The clients of the services that the function calls.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    sagemaker: aws_sdk_sagemaker::Client,
+    autoscaling: aws_sdk_applicationautoscaling::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
+    calls: CallCount,
+}
+
+impl Aws {
+    /// Clients by the standard environment of the AWS SDKs. `has_own_retries` tells that this environment says how
+    /// often to retry (`AWS_MAX_ATTEMPTS`, `AWS_RETRY_MODE`), which is then heeded.
+    pub async fn connect(has_own_retries: bool) -> Self {
+        // ring starts in a tenth of the time that aws-lc needs for its entropy.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(MAX_ATTEMPTS)
+            .with_initial_backoff(FIRST_WAIT)
+            .with_max_backoff(LONGEST_WAIT);
+        let loader =
+            aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts);
+        let config = if has_own_retries { loader } else { loader.retry_config(retries) }.load().await;
+        Self::new(&config)
+    }
+
+    fn new(config: &SdkConfig) -> Self {
+        let calls = CallCount::default();
+        Self {
+            sagemaker: aws_sdk_sagemaker::Client::from_conf(
+                aws_sdk_sagemaker::config::Builder::from(config).interceptor(calls.clone()).build(),
+            ),
+            autoscaling: aws_sdk_applicationautoscaling::Client::from_conf(
+                aws_sdk_applicationautoscaling::config::Builder::from(config)
+                    .interceptor(calls.clone())
+                    .retry_classifier(retry::ByErrorCode)
+                    .build(),
+            ),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(
+                aws_sdk_cloudwatch::config::Builder::from(config)
+                    .interceptor(calls.clone())
+                    .retry_classifier(retry::ByErrorCode)
+                    .build(),
+            ),
+            calls,
+        }
+    }
+
+    /// How many requests have been sent so far, retries included.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts the requests that all clients send.
+#[derive(Debug, Clone, Default)]
+struct CallCount(Arc<AtomicU64>);
+
+#[dyn_dispatch_hint]
+impl Intercept for CallCount {
+    fn name(&self) -> &'static str {
+        "CallCount"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! All reads about one endpoint, in as few round trips as their dependencies allow.
+//!
+//! What `DescribeEndpoint` answers is needed for every other read but one: our alarms are found by the endpoint's name
+//! alone. They are read with it, and where there are some, the endpoint is one that we configured: everything else then
+//! goes out at once, two round trips in all. Where there are none, the tags are read first, so that an endpoint that
+//! is none of our business costs three reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+
+use super::autoscaling::{PolicyArns, Resource};
+use super::cloudwatch::{Alarms, recognise_alarm};
+use super::sagemaker::Described;
+use super::{ApiError, Aws};
+use crate::reconcile::{
+    AlarmKind, Endpoint, EndpointName, EndpointStatus, Rules, Scaling, VariantName, Wish, resource_id,
+};
+
+/// What AWS says about one endpoint now.
+#[derive(Debug)]
+pub struct Observed {
+    /// In the spelling that SageMaker keeps.
+    pub name: EndpointName,
+    /// `None`: there is no such endpoint.
+    pub endpoint: Option<Endpoint>,
+    /// Of the endpoint's variants, and of those that are gone but left something behind. Empty where nothing of ours
+    /// is expected.
+    pub scaling: BTreeMap<VariantName, Scaling>,
+    /// The ARNs of the policies in `scaling`, for the alarms that drive them.
+    pub(super) policy_arns: BTreeMap<VariantName, PolicyArns>,
+}
+
+impl Aws {
+    /// Reads all that a decision about the endpoint depends on. `is_likely_ours` is a mere guess: it saves a round
+    /// trip where it is right and costs some reads where it is wrong.
+    ///
+    /// # Errors
+    /// Whatever read fails for good.
+    pub async fn observe(
+        &self,
+        name: &EndpointName,
+        rules: &Rules,
+        is_likely_ours: bool,
+    ) -> Result<Observed, ApiError> {
+        let (described, alarms) = tokio::try_join!(self.describe_endpoint(name), self.describe_alarms(name))?;
+        let Some(Described { mut endpoint, arn, config_name }) = described else {
+            let variants = alarms.keys().cloned().collect();
+            return self.observe_scaling(name.clone(), None, variants, alarms).await;
+        };
+        // Asked for in another spelling, the alarms were looked for under the wrong name.
+        let alarms = if endpoint.name == *name { alarms } else { self.describe_alarms(&endpoint.name).await? };
+        let name = endpoint.name.clone();
+        let variants: BTreeSet<VariantName> =
+            endpoint.variants.iter().map(|variant| variant.name.clone()).chain(alarms.keys().cloned()).collect();
+        match endpoint.status {
+            EndpointStatus::InService => {}
+            EndpointStatus::Deleting => return self.observe_scaling(name, Some(endpoint), variants, alarms).await,
+            EndpointStatus::Other => {
+                return Ok(Observed {
+                    name,
+                    endpoint: Some(endpoint),
+                    scaling: BTreeMap::new(),
+                    policy_arns: BTreeMap::new(),
+                });
+            }
+        }
+        let configuration = async {
+            match &config_name {
+                Some(config_name) => self.describe_endpoint_config(&name, config_name).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (config, mut observed);
+        if is_likely_ours || !alarms.is_empty() {
+            (endpoint.tags, config, observed) = tokio::try_join!(
+                self.list_tags(&name, &arn),
+                configuration,
+                self.observe_scaling(name.clone(), None, variants, alarms)
+            )?;
+        } else {
+            endpoint.tags = self.list_tags(&name, &arn).await?;
+            if matches!(rules.read(&endpoint.tags), Ok(Wish::None | Wish::OptOut)) {
+                (config, observed) = (None, Observed::bare(name.clone()));
+            } else {
+                (config, observed) = tokio::try_join!(
+                    configuration,
+                    self.observe_scaling(name.clone(), None, variants, alarms)
+                )?;
+            }
+        }
+        if let Some(config) = config {
+            config.complete(&mut endpoint);
+        }
+        observed.endpoint = Some(endpoint);
+        Ok(observed)
+    }
+
+    /// Reads what Application Auto Scaling holds for the variants, and joins it with their alarms.
+    async fn observe_scaling(
+        &self,
+        name: EndpointName,
+        endpoint: Option<Endpoint>,
+        variants: BTreeSet<VariantName>,
+        mut alarms: Alarms,
+    ) -> Result<Observed, ApiError> {
+        let mut observed = Observed { endpoint, ..Observed::bare(name) };
+        if variants.is_empty() {
+            return Ok(observed);
+        }
+        let name = &observed.name;
+        let ids: Vec<String> = variants.iter().map(|variant| resource_id(name, variant)).collect();
+        let label = format!("endpoint {name}");
+        let policies_and_actions = try_join_all(variants.iter().zip(&ids).map(|(variant, id)| async move {
+            let label = format!("endpoint {name}, variant {variant}");
+            let resource = Resource { id, label: &label };
+            let (mut by_policies, mut by_actions) = (Scaling::default(), Scaling::default());
+            let (arns, ()) = tokio::try_join!(
+                self.describe_policies(resource, &mut by_policies),
+                self.describe_actions(resource, &mut by_actions)
+            )?;
+            by_policies.actions = by_actions.actions;
+            by_policies.strays.actions = by_actions.strays.actions;
+            by_policies.foreign.append(&mut by_actions.foreign);
+            Ok::<_, ApiError>((by_policies, arns))
+        }));
+        let (mut targets, policies_and_actions) =
+            tokio::try_join!(self.describe_targets(&ids, &label), policies_and_actions)?;
+        for ((variant, id), (mut scaling, arns)) in variants.into_iter().zip(ids).zip(policies_and_actions) {
+            scaling.target = targets.remove(&id);
+            for (kind, alarm) in alarms.remove(&variant).unwrap_or_default() {
+                insert_alarm(&mut scaling, kind, &alarm, &arns);
+            }
+            observed.scaling.insert(variant.clone(), scaling);
+            observed.policy_arns.insert(variant, arns);
+        }
+        Ok(observed)
+    }
+}
+
+fn insert_alarm(
+    scaling: &mut Scaling,
+    kind: AlarmKind,
+    alarm: &aws_sdk_cloudwatch::types::MetricAlarm,
+    arns: &PolicyArns,
+) {
+    match recognise_alarm(alarm, arns.get(&kind.policy()).map(String::as_str)) {
+        Some(alarm) => _ = scaling.alarms.insert(kind, alarm),
+        None => _ = scaling.strays.alarms.insert(kind),
+    }
+}
+
+impl Observed {
+    fn bare(name: EndpointName) -> Self {
+        Self { name, endpoint: None, scaling: BTreeMap::new(), policy_arns: BTreeMap::new() }
+    }
+}

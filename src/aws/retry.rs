@@ -1,0 +1,68 @@
+//! Which errors are worth another try, where the SDK's own judgement is wrong for our calls.
+
+use aws_sdk_applicationautoscaling::operation as autoscaling;
+use aws_sdk_cloudwatch::operation as cloudwatch;
+use aws_smithy_runtime_api::client::interceptors::context::{Error as OperationError, InterceptorContext};
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use aws_smithy_types::error::ErrorMetadata;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Retries what AWS answers while it is still busy with an earlier write, and never a quota that is used up.
+#[derive(Debug)]
+pub(super) struct ByErrorCode;
+
+impl ClassifyRetry for ByErrorCode {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        let Some(error) = error.as_operation_error() else { return RetryAction::NoActionIndicated };
+        let Some(metadata) = metadata(error) else { return RetryAction::NoActionIndicated };
+        let message = metadata.message().unwrap_or_default();
+        match metadata.code().unwrap_or_default() {
+            // The SDK takes a used-up quota of Application Auto Scaling for throttling.
+            "LimitExceededException" | "LimitExceeded" | "LimitExceededFault" => RetryAction::RetryForbidden,
+            // "You already have a pending update to an Auto Scaling resource", an HTTP 400.
+            "ConcurrentUpdateException" => RetryAction::throttling_error(),
+            // Application Auto Scaling is eventually consistent: a target just registered may be unknown to it yet.
+            "ObjectNotFoundException" if needs_a_target(error) => RetryAction::transient_error(),
+            _ if message.contains("request to update this alarm is in progress") => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "Busy Application Auto Scaling and CloudWatch"
+    }
+
+    /// Last of all, so that its verdict stands.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+/// Code and message of an error of any of the operations that write.
+fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
+    macro_rules! first_of {
+        ($($operation:ty),+ $(,)?) => {
+            None$(.or_else(|| error.downcast_ref::<$operation>().map(ProvideErrorMetadata::meta)))+
+        };
+    }
+    first_of![
+        autoscaling::register_scalable_target::RegisterScalableTargetError,
+        autoscaling::deregister_scalable_target::DeregisterScalableTargetError,
+        autoscaling::put_scaling_policy::PutScalingPolicyError,
+        autoscaling::delete_scaling_policy::DeleteScalingPolicyError,
+        autoscaling::put_scheduled_action::PutScheduledActionError,
+        autoscaling::delete_scheduled_action::DeleteScheduledActionError,
+        autoscaling::describe_scalable_targets::DescribeScalableTargetsError,
+        autoscaling::describe_scaling_policies::DescribeScalingPoliciesError,
+        autoscaling::describe_scheduled_actions::DescribeScheduledActionsError,
+        cloudwatch::put_metric_alarm::PutMetricAlarmError,
+        cloudwatch::delete_alarms::DeleteAlarmsError,
+    ]
+}
+
+/// Whether the operation puts something on a scalable target that we registered before.
+fn needs_a_target(error: &OperationError) -> bool {
+    error.downcast_ref::<autoscaling::put_scaling_policy::PutScalingPolicyError>().is_some()
+        || error.downcast_ref::<autoscaling::put_scheduled_action::PutScheduledActionError>().is_some()
+}

@@ -1,0 +1,160 @@
+//! SageMaker: what an endpoint is. Read only.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
+use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
+use aws_sdk_sagemaker::types::{
+    EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariant, ProductionVariantSummary,
+};
+
+use super::{ApiError, Aws};
+use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Hosting, Inference, Tags, Variant, VariantName};
+
+/// What `DescribeEndpoint` alone tells, and what the next reads need.
+pub(super) struct Described {
+    /// Without tags and instance types.
+    pub(super) endpoint: Endpoint,
+    pub(super) arn: String,
+    pub(super) config_name: Option<String>,
+}
+
+/// What the endpoint's configuration adds.
+#[derive(Default)]
+pub(super) struct EndpointConfig {
+    is_asynchronous: bool,
+    variants: BTreeMap<String, ProductionVariant>,
+}
+
+impl EndpointConfig {
+    pub(super) fn complete(&self, endpoint: &mut Endpoint) {
+        if self.is_asynchronous {
+            endpoint.inference = Inference::Asynchronous;
+        }
+        for variant in &mut endpoint.variants {
+            let Some(configured) = self.variants.get(variant.name.as_str()) else { continue };
+            variant.instance_type = configured.instance_type().map(|kind| kind.as_str().to_owned());
+            if configured.serverless_config().is_some() {
+                variant.hosting = Hosting::Serverless;
+            }
+        }
+    }
+}
+
+impl Aws {
+    /// `None` where no endpoint of this name exists.
+    pub(super) async fn describe_endpoint(&self, name: &EndpointName) -> Result<Option<Described>, ApiError> {
+        const OPERATION: &str = "DescribeEndpoint";
+        let resource = format!("endpoint {name}");
+        match self.sagemaker.describe_endpoint().endpoint_name(name.as_str()).send().await {
+            Ok(output) => described(output)
+                .map(Some)
+                .map_err(|what| ApiError::incomplete(OPERATION, &resource, what)),
+            Err(error) => match ApiError::new(OPERATION, &resource, &error) {
+                error if error.is_not_found() => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// A configuration may be deleted while its endpoint lives on; then there is nothing to add.
+    pub(super) async fn describe_endpoint_config(
+        &self,
+        endpoint: &EndpointName,
+        config_name: &str,
+    ) -> Result<EndpointConfig, ApiError> {
+        match self.sagemaker.describe_endpoint_config().endpoint_config_name(config_name).send().await {
+            Ok(output) => Ok(endpoint_config(output)),
+            Err(error) => {
+                let resource = format!("endpoint {endpoint}, configuration {config_name}");
+                match ApiError::new("DescribeEndpointConfig", &resource, &error) {
+                    error if error.is_not_found() => Ok(EndpointConfig::default()),
+                    error => Err(error),
+                }
+            }
+        }
+    }
+
+    pub(super) async fn list_tags(&self, endpoint: &EndpointName, arn: &str) -> Result<Tags, ApiError> {
+        let mut tags = Tags::new();
+        let mut pages = self.sagemaker.list_tags().resource_arn(arn).into_paginator().items().send();
+        while let Some(tag) = pages.next().await {
+            let tag = tag.map_err(|error| ApiError::new("ListTags", &format!("endpoint {endpoint}"), &error))?;
+            tags.insert(tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
+        }
+        Ok(tags)
+    }
+
+    /// The name of the endpoint with this ARN, in its own spelling: ARNs are in lower case, names need not be.
+    /// `None` where there is none.
+    ///
+    /// # Errors
+    /// When `ListEndpoints` fails.
+    pub async fn endpoint_of_arn(&self, arn: &str, name: &EndpointName) -> Result<Option<EndpointName>, ApiError> {
+        let mut pages = self.sagemaker.list_endpoints().name_contains(name.as_str()).into_paginator().items().send();
+        while let Some(endpoint) = pages.next().await {
+            let endpoint =
+                endpoint.map_err(|error| ApiError::new("ListEndpoints", &format!("endpoint {name}"), &error))?;
+            if endpoint.endpoint_arn().is_some_and(|found| found.eq_ignore_ascii_case(arn)) {
+                return Ok(endpoint.endpoint_name().and_then(EndpointName::new));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> {
+    let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
+    let status = match output.endpoint_status() {
+        Some(SdkStatus::InService) => EndpointStatus::InService,
+        Some(SdkStatus::Deleting) => EndpointStatus::Deleting,
+        _ => EndpointStatus::Other,
+    };
+    Ok(Described {
+        endpoint: Endpoint {
+            name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,
+            status,
+            failure_reason: output.failure_reason,
+            inference: match output.async_inference_config {
+                Some(_) => Inference::Asynchronous,
+                None => Inference::RealTime,
+            },
+            variants: variants.ok_or("VariantName")?,
+            tags: Tags::new(),
+        },
+        arn: output.endpoint_arn.ok_or("EndpointArn")?,
+        config_name: output.endpoint_config_name,
+    })
+}
+
+fn variant(summary: &ProductionVariantSummary) -> Option<Variant> {
+    let is_managed = summary
+        .managed_instance_scaling()
+        .is_some_and(|scaling| scaling.status() != Some(&ManagedInstanceScalingStatus::Disabled));
+    let hosting = if summary.current_serverless_config.is_some() || summary.desired_serverless_config.is_some() {
+        Hosting::Serverless
+    } else if is_managed {
+        Hosting::ManagedInstanceScaling
+    } else {
+        Hosting::Instances
+    };
+    Some(Variant {
+        name: VariantName::new(summary.variant_name()?)?,
+        current_instances: summary.current_instance_count,
+        desired_instances: summary.desired_instance_count,
+        hosting,
+        instance_type: None,
+    })
+}
+
+fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
+    EndpointConfig {
+        is_asynchronous: output.async_inference_config.is_some(),
+        variants: output
+            .production_variants
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|variant| Some((variant.variant_name.clone()?, variant)))
+            .collect(),
+    }
+}

@@ -1,0 +1,190 @@
+//! How the function is deployed: environment variables in, [`Config`] out. Read once, at start; a bad value stops the
+//! function there, before it can do the wrong thing to any endpoint.
+
+use std::fmt;
+
+use crate::reconcile::{Key, Manage, Rules, Settings};
+
+/// The most instances that a tag may ask for, where the deployer says nothing.
+const DEFAULT_CAPACITY_LIMIT: i32 = 100;
+
+/// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
+const LARGEST_CAPACITY: i32 = i32::MAX;
+
+/// The function's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub rules: Rules,
+}
+
+/// All environment variables that can't be used, each with what would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidConfiguration(Vec<String>);
+
+impl fmt::Display for InvalidConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl std::error::Error for InvalidConfiguration {}
+
+impl Config {
+    /// `lookup` gives the value of an environment variable. An empty one counts as unset: a SAM parameter can't be.
+    ///
+    /// # Errors
+    /// All variables that can't be used.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfiguration> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let mut problems = Vec::new();
+        let mut refuse = |variable: &str, value: &str, problem: &str| {
+            problems.push(format!("environment variable {variable}={value:?} {problem}"));
+        };
+
+        let tag_prefix = lookup("TAG_PREFIX").unwrap_or_else(|| "scale-to-zero:".to_owned());
+        if !is_tag_prefix(&tag_prefix) {
+            refuse(
+                "TAG_PREFIX",
+                &tag_prefix,
+                "must be at most 64 letters, digits, spaces and _ . : / = + - @, and not start with aws:",
+            );
+        }
+        let manage = lookup("MANAGE").unwrap_or_else(|| "tagged".to_owned());
+        let manage = match manage.as_str() {
+            "tagged" => Manage::Tagged,
+            "all" => Manage::All,
+            other => {
+                refuse("MANAGE", other, "must be tagged or all");
+                Manage::Tagged
+            }
+        };
+        let mut capacity_limit = DEFAULT_CAPACITY_LIMIT;
+        if let Some(value) = lookup("CAPACITY_LIMIT") {
+            match value.parse() {
+                Ok(limit @ 1..=LARGEST_CAPACITY) => capacity_limit = limit,
+                _ => refuse("CAPACITY_LIMIT", &value, "must be an integer of 1 or more"),
+            }
+        }
+
+        let mut defaults = Settings::default();
+        defaults.max_capacity = defaults.max_capacity.min(capacity_limit);
+        for key in Key::WITH_DEFAULT {
+            let variable = default_variable(key);
+            if let Some(value) = lookup(&variable)
+                && let Err(problem) = defaults.set(key, &value, capacity_limit)
+            {
+                refuse(&variable, &value, &problem);
+            }
+        }
+        for (key, count) in
+            [(Key::MinCapacity, defaults.min_capacity), (Key::WakeInstances, defaults.wake_instances)]
+        {
+            if count > defaults.max_capacity {
+                let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {}", defaults.max_capacity);
+                refuse(&default_variable(key), &count.to_string(), &problem);
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { rules: Rules { tag_prefix, manage, defaults, capacity_limit } })
+        } else {
+            Err(InvalidConfiguration(problems))
+        }
+    }
+}
+
+/// The environment variable with the default of a setting: `DEFAULT_MAX_CAPACITY` for `max-capacity`.
+fn default_variable(key: Key) -> String {
+    format!("DEFAULT_{}", key.as_str().to_uppercase().replace('-', "_"))
+}
+
+/// The characters of a tag key (`TagKey` in the SageMaker API reference), with room left for the longest setting.
+fn is_tag_prefix(prefix: &str) -> bool {
+    (1..=64).contains(&prefix.chars().count())
+        && !prefix.to_ascii_lowercase().starts_with("aws:")
+        && prefix.chars().all(|letter| letter.is_alphanumeric() || letter == ' ' || "_.:/=+-@".contains(letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+        let lookup = |name: &str| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::read(lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_any_variable_the_documented_defaults_hold() {
+        let rules = read(&[]).unwrap().rules;
+        assert_eq!(
+            rules,
+            Rules {
+                tag_prefix: "scale-to-zero:".to_owned(),
+                manage: Manage::Tagged,
+                defaults: Settings::default(),
+                capacity_limit: 100,
+            }
+        );
+        assert_eq!(read(&[("MANAGE", ""), ("DEFAULT_MAX_CAPACITY", "")]).unwrap().rules, rules);
+    }
+
+    #[test]
+    fn every_default_has_its_variable() {
+        let rules = read(&[
+            ("TAG_PREFIX", "team/zero:"),
+            ("MANAGE", "all"),
+            ("CAPACITY_LIMIT", "10"),
+            ("DEFAULT_MIN_CAPACITY", "1"),
+            ("DEFAULT_MAX_CAPACITY", "9"),
+            ("DEFAULT_BACKLOG_PER_INSTANCE", "2.5"),
+            ("DEFAULT_SCALE_IN_COOLDOWN", "10m"),
+            ("DEFAULT_SCALE_OUT_COOLDOWN", "30s"),
+            ("DEFAULT_WAKE", "false"),
+            ("DEFAULT_WAKE_INSTANCES", "3"),
+        ])
+        .unwrap()
+        .rules;
+        let defaults = Settings {
+            min_capacity: 1,
+            max_capacity: 9,
+            backlog_per_instance: 2.5,
+            scale_in_cooldown: 600,
+            scale_out_cooldown: 30,
+            wake: false,
+            wake_instances: 3,
+            ..Settings::default()
+        };
+        let want =
+            Rules { tag_prefix: "team/zero:".to_owned(), manage: Manage::All, defaults, capacity_limit: 10 };
+        assert_eq!(rules, want);
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_by_the_name_of_its_variable() {
+        for (variable, value) in [
+            ("TAG_PREFIX", "aws:zero"),
+            ("TAG_PREFIX", "a,b"),
+            ("MANAGE", "some"),
+            ("CAPACITY_LIMIT", "0"),
+            ("CAPACITY_LIMIT", "lots"),
+            ("DEFAULT_MIN_CAPACITY", "6"),
+            ("DEFAULT_MAX_CAPACITY", "101"),
+            ("DEFAULT_BACKLOG_PER_INSTANCE", "0"),
+            ("DEFAULT_SCALE_IN_COOLDOWN", "soon"),
+            ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
+            ("DEFAULT_WAKE", "yes"),
+            ("DEFAULT_WAKE_INSTANCES", "6"),
+        ] {
+            let error = read(&[(variable, value)]).expect_err(variable);
+            assert!(error.contains(&format!("{variable}={value:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn all_bad_variables_are_named_at_once() {
+        let error = read(&[("MANAGE", "x"), ("DEFAULT_WAKE", "x")]).expect_err("both are wrong");
+        assert!(error.contains("MANAGE=") && error.contains("DEFAULT_WAKE="), "{error}");
+    }
+}

@@ -1,0 +1,41 @@
+//! What an invocation can fail with. A failed invocation is one that another try may mend, or that somebody has to see
+//! in the failure queue; an endpoint that can't be managed as its tags say is an answer instead.
+
+use std::time::Duration;
+
+use lambda_runtime::Diagnostic;
+
+use crate::aws::ApiError;
+use crate::payload::InvalidPayload;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    InvalidPayload(#[from] InvalidPayload),
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(
+        "no result after {} ms, just before the function's time-out; AWS answers slowly or not at all, and the next \
+         delivery or sweep goes on from what has been done",
+        after.as_millis()
+    )]
+    DeadlineExceeded { after: Duration },
+}
+
+impl Error {
+    /// Fixed names: alarms and whoever empties a failure queue go by them.
+    #[must_use]
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::InvalidPayload(_) => "InvalidPayload",
+            Self::Api(error) => error.kind.error_type(),
+            Self::DeadlineExceeded { .. } => "DeadlineExceeded",
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
+    }
+}

@@ -1,0 +1,21 @@
+//! An AWS Lambda function that makes SageMaker asynchronous inference endpoints scale to zero, and wake again, by their
+//! tags.
+//!
+//! ```text
+//! main ─► handler ─► aws ─► reconcile ◄─ payload, config
+//!             └─► answer, telemetry, error
+//! ```
+//!
+//! [`reconcile`] is the pure core: values in, a plan out. [`aws`] is the shell: it reads what AWS says and makes the
+//! changes of a plan. [`handler`] alone sees both. What is deliberately absent: no trait over the AWS clients (the seam is
+//! the plan, which is data), no state of our own (AWS and the tags are the state), and nothing of an event is believed
+//! but the endpoint's name.
+
+pub mod answer;
+pub mod aws;
+pub mod config;
+pub mod error;
+pub mod handler;
+pub mod payload;
+pub mod reconcile;
+pub mod telemetry;

@@ -1,0 +1,55 @@
+//! Wiring: environment, clients, runtime.
+
+use std::env;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use sagemaker_scale_to_zero::aws::Aws;
+use sagemaker_scale_to_zero::config::{Config, InvalidConfiguration};
+use sagemaker_scale_to_zero::handler::Function;
+use sagemaker_scale_to_zero::telemetry;
+use serde_json::Value;
+
+#[expect(clippy::disallowed_methods, reason = "environment and clock are read here and handed on")]
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::start(env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    let config = match Config::read(|name| env::var(name).ok()) {
+        Ok(config) => config,
+        Err(error) => return refuse_to_start(&error).await,
+    };
+    let has_own_retries = ["AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"].iter().any(|name| env::var_os(name).is_some());
+    let aws = Aws::connect(has_own_retries).await;
+    let function = Function::new(aws, config, SystemTime::now);
+    let handler = service_fn(|event: LambdaEvent<Value>| function.handle(event));
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error_type = "RuntimeFailed", "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells Lambda and the log why, so that whoever deployed a bad value sees its name and not just an exit status.
+async fn refuse_to_start(error: &InvalidConfiguration) -> ExitCode {
+    const ERROR_TYPE: &str = "InvalidConfiguration";
+    tracing::error!(error_type = ERROR_TYPE, "{error}");
+    let diagnostic = Diagnostic { error_type: ERROR_TYPE.to_owned(), error_message: error.to_string() };
+    if let Err(error) = report_init_error(&diagnostic).await {
+        tracing::error!(error_type = "RuntimeFailed", "{error}");
+    }
+    ExitCode::FAILURE
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>
+async fn report_init_error(diagnostic: &Diagnostic) -> Result<(), lambda_runtime::Error> {
+    let request = lambda_runtime_api_client::build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header("lambda-runtime-function-error-type", &diagnostic.error_type)
+        .body(serde_json::to_vec(diagnostic)?.into())?;
+    lambda_runtime_api_client::Client::builder().build()?.call(request).await?;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! The border to whoever invokes the function: JSON in, [`Invocation`] out. Nothing of an event but the name of the
+//! endpoint is believed. The types of `aws_lambda_events` don't serve for events of EventBridge: AWS's own sample of the
+//! endpoint event has a `time` of epoch milliseconds in a string, which they refuse whole
+//! (<https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html>).
+
+use serde_json::{Map, Value};
+
+use crate::reconcile::{EndpointName, Rules};
+
+/// What the function was invoked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invocation {
+    Endpoint {
+        verb: Verb,
+        name: EndpointName,
+        /// Known where the event names the endpoint by its ARN alone. The ARN is in lower case, the name need not be.
+        arn: Option<String>,
+        /// A guess from the payload.
+        is_likely_ours: bool,
+    },
+    /// An event that asks for nothing.
+    Ignored { endpoint: Option<EndpointName> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Apply,
+    /// As [`Verb::Apply`], told by the endpoint's own change of state.
+    Event,
+    Plan,
+    Remove,
+}
+
+/// A payload that says nothing that the function understands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{problem}; accepted are {{\"action\": \"apply\", \"plan\" or \"remove\", \"endpoint\": name}} and the EventBridge \
+     events \"SageMaker Endpoint State Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, and \
+     \"AWS API Call via CloudTrail\" of aws.sagemaker for AddTags and DeleteTags"
+)]
+pub struct InvalidPayload {
+    problem: String,
+}
+
+fn invalid<T>(problem: impl Into<String>) -> Result<T, InvalidPayload> {
+    Err(InvalidPayload { problem: problem.into() })
+}
+
+/// Understands a payload.
+///
+/// # Errors
+/// What was received instead of something that is accepted.
+pub fn parse(payload: &Value, rules: &Rules) -> Result<Invocation, InvalidPayload> {
+    let Value::Object(object) = payload else {
+        return invalid(format!("received {}", kind_of(payload)));
+    };
+    if object.contains_key("action") {
+        return action(object);
+    }
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    match (text("source"), text("detail-type")) {
+        (Some("aws.sagemaker"), Some("SageMaker Endpoint State Change")) => state_change(object, rules),
+        (Some("aws.tag"), Some("Tag Change on Resource")) => tag_change(object, rules),
+        (Some("aws.sagemaker"), Some("AWS API Call via CloudTrail")) => api_call(object, rules),
+        (Some(source), Some(detail_type)) => invalid(format!("received the event {detail_type:?} of {source:?}")),
+        _ => invalid(format!("received an object with {}", keys_of(object))),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// As many keys as tell what kind of object it is.
+fn keys_of(object: &Map<String, Value>) -> String {
+    const SHOWN: usize = 8;
+    if object.is_empty() {
+        return "no keys".to_owned();
+    }
+    let shown: Vec<String> = object.keys().take(SHOWN).map(|key| format!("{key:?}")).collect();
+    let more = if object.len() > SHOWN { ", …" } else { "" };
+    format!("the keys {}{more}", shown.join(", "))
+}
+
+fn endpoint_name(value: Option<&Value>, place: &str) -> Result<EndpointName, InvalidPayload> {
+    match value {
+        None => invalid(format!("{place} is missing")),
+        Some(Value::String(name)) => match EndpointName::new(name) {
+            Some(name) => Ok(name),
+            None => invalid(format!(
+                "{place} {name:?} is no name of an endpoint (1 to 63 letters, digits and hyphens)"
+            )),
+        },
+        Some(other) => invalid(format!("{place} is {}, not a string", kind_of(other))),
+    }
+}
+
+/// Strict, since a person wrote it: an option that the function doesn't know may be one that was meant to hold it back.
+fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
+    let verb = match object.get("action") {
+        Some(Value::String(action)) => match action.as_str() {
+            "apply" => Verb::Apply,
+            "plan" => Verb::Plan,
+            "remove" => Verb::Remove,
+            other => return invalid(format!("received the unknown action {other:?}")),
+        },
+        other => return invalid(format!("\"action\" is {}, not a string", other.map_or("missing", kind_of))),
+    };
+    if let Some(unknown) = object.keys().find(|key| !matches!(key.as_str(), "action" | "endpoint")) {
+        return invalid(format!("received the unknown key {unknown:?} beside \"action\""));
+    }
+    let name = endpoint_name(object.get("endpoint"), "\"endpoint\"")?;
+    Ok(Invocation::Endpoint { verb, name, arn: None, is_likely_ours: false })
+}
+
+/// Statuses come in `UPPER_SNAKE` and, in the API, in `CamelCase`; AWS publishes no list of the event's.
+fn asks_for_action(status: &str) -> bool {
+    let status: String = status.chars().filter(|letter| *letter != '_').collect();
+    ["inservice", "deleting", "deleted"].iter().any(|known| status.eq_ignore_ascii_case(known))
+}
+
+fn state_change(object: &Map<String, Value>, rules: &Rules) -> Result<Invocation, InvalidPayload> {
+    let detail = object.get("detail");
+    let field = |key: &str| detail.and_then(|detail| detail.get(key));
+    let name = endpoint_name(field("EndpointName"), "detail.EndpointName")?;
+    // Without a status there is no reason not to look.
+    if field("EndpointStatus").and_then(Value::as_str).is_some_and(|status| !asks_for_action(status)) {
+        return Ok(Invocation::Ignored { endpoint: Some(name) });
+    }
+    let is_likely_ours = tag_keys(field("Tags")).iter().any(|key| rules.is_own_tag(key));
+    Ok(Invocation::Endpoint { verb: Verb::Event, name, arn: None, is_likely_ours })
+}
+
+/// The keys of tags that come as a map, as a list of objects with a `key`, or as a list of keys.
+fn tag_keys(tags: Option<&Value>) -> Vec<&str> {
+    match tags {
+        Some(Value::Object(map)) => map.keys().map(String::as_str).collect(),
+        Some(Value::Array(list)) => list
+            .iter()
+            .filter_map(|tag| tag.as_str().or_else(|| tag.get("key").or_else(|| tag.get("Key"))?.as_str()))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn endpoint_of_arn(arn: &str) -> Option<EndpointName> {
+    let (head, name) = arn.split_once(":endpoint/")?;
+    head.contains(":sagemaker:").then(|| EndpointName::new(name)).flatten()
+}
+
+/// Looks at the endpoint again if a tag of ours has changed on one.
+fn retagged<'a>(arns: impl Iterator<Item = &'a str>, changed_keys: &[&str], rules: &Rules) -> Invocation {
+    let mut endpoints = arns.filter_map(|arn| Some((arn.to_owned(), endpoint_of_arn(arn)?)));
+    match endpoints.next() {
+        Some((arn, name)) if changed_keys.iter().any(|key| rules.is_own_tag(key)) => {
+            Invocation::Endpoint { verb: Verb::Apply, name, arn: Some(arn), is_likely_ours: true }
+        }
+        other => Invocation::Ignored { endpoint: other.map(|(_, name)| name) },
+    }
+}
+
+/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/monitor-tag-changes.html>
+fn tag_change(object: &Map<String, Value>, rules: &Rules) -> Result<Invocation, InvalidPayload> {
+    let Some(detail) = object.get("detail").and_then(Value::as_object) else {
+        return invalid("the event \"Tag Change on Resource\" has no detail");
+    };
+    let arns = object.get("resources").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    Ok(retagged(arns, &tag_keys(detail.get("changed-tag-keys")), rules))
+}
+
+/// `AddTags` carries `tags`, `DeleteTags` carries `tagKeys`; a call that failed carries an `errorCode`.
+fn api_call(object: &Map<String, Value>, rules: &Rules) -> Result<Invocation, InvalidPayload> {
+    let Some(detail) = object.get("detail").and_then(Value::as_object) else {
+        return invalid("the event \"AWS API Call via CloudTrail\" has no detail");
+    };
+    let is_tagging = matches!(detail.get("eventName").and_then(Value::as_str), Some("AddTags" | "DeleteTags"));
+    if !is_tagging || detail.get("errorCode").is_some_and(|code| !code.is_null()) {
+        return Ok(Invocation::Ignored { endpoint: None });
+    }
+    let parameter = |key: &str| detail.get("requestParameters").and_then(|parameters| parameters.get(key));
+    let mut changed_keys = tag_keys(parameter("tags"));
+    changed_keys.extend(tag_keys(parameter("tagKeys")));
+    let arn = parameter("resourceArn").and_then(Value::as_str);
+    Ok(retagged(arn.into_iter(), &changed_keys, rules))
+}

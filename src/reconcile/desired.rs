@@ -1,0 +1,156 @@
+//! From settings to the scaling that a variant should have.
+
+use std::collections::BTreeMap;
+
+use super::names::{AlarmKind, EndpointName, PolicyName};
+use super::scaling::{
+    Adjustment, Alarm, Comparison, Metric, MissingData, ScalableTarget, Scaling, ScalingPolicy, Statistic, Step,
+    StepScaling, Suspended, TargetTracking,
+};
+use super::settings::{Pause, Settings};
+
+/// Seconds. The metrics of asynchronous endpoints arrive once a minute; a shorter period would leave the alarm without
+/// data (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
+const METRIC_PERIOD: i32 = 60;
+
+/// Seconds. AWS's own example of a wake policy has the same
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>).
+const WAKE_COOLDOWN: i32 = 300;
+
+/// The scaling that `settings` ask for.
+#[must_use]
+pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
+    let mut policies = BTreeMap::from([(PolicyName::Backlog, backlog_policy(endpoint, settings))]);
+    let mut alarms = BTreeMap::new();
+    // Where an instance always runs there is nothing to wake, and the metric would never be 1.
+    if settings.wake && settings.min_capacity == 0 {
+        policies.insert(PolicyName::Wake, wake_policy(settings));
+        alarms.insert(AlarmKind::Wake, wake_alarm(endpoint));
+    }
+    Scaling {
+        target: Some(ScalableTarget {
+            min_capacity: settings.min_capacity,
+            max_capacity: settings.max_capacity,
+            suspended: suspended(settings.pause),
+        }),
+        policies,
+        alarms,
+        ..Scaling::default()
+    }
+}
+
+fn suspended(pause: Pause) -> Suspended {
+    match pause {
+        Pause::No => Suspended::default(),
+        Pause::ScaleIn => Suspended { scale_in: true, ..Suspended::default() },
+        Pause::All => Suspended { scale_in: true, scale_out: true, scheduled: true },
+    }
+}
+
+fn metric(endpoint: &EndpointName, name: &str) -> Metric {
+    Metric { name: name.to_owned(), endpoint: endpoint.to_string(), statistic: Statistic::Average }
+}
+
+fn backlog_policy(endpoint: &EndpointName, settings: &Settings) -> ScalingPolicy {
+    ScalingPolicy::TargetTracking(TargetTracking {
+        target_value: settings.backlog_per_instance,
+        metric: metric(endpoint, "ApproximateBacklogSizePerInstance"),
+        scale_in_cooldown: settings.scale_in_cooldown,
+        scale_out_cooldown: settings.scale_out_cooldown,
+        disable_scale_in: false,
+    })
+}
+
+fn wake_policy(settings: &Settings) -> ScalingPolicy {
+    ScalingPolicy::Step(StepScaling {
+        adjustment: Adjustment::ChangeInCapacity,
+        amount: settings.wake_instances,
+        step: Step::FromThresholdUp,
+        cooldown: WAKE_COOLDOWN,
+    })
+}
+
+/// One datapoint is enough: the metric is 1 only when a request waits and no instance runs, so there is no false alarm
+/// to wait out, and the first request is served a minute sooner than with AWS's example of two.
+fn wake_alarm(endpoint: &EndpointName) -> Alarm {
+    Alarm {
+        description: "Starts an instance when a request waits and none runs. Kept by sagemaker-scale-to-zero.".to_owned(),
+        metric: metric(endpoint, "HasBacklogWithoutCapacity"),
+        comparison: Comparison::GreaterThanOrEqualToThreshold,
+        threshold: 1.0,
+        period: METRIC_PERIOD,
+        evaluation_periods: 1,
+        datapoints_to_alarm: 1,
+        missing_data: MissingData::NotBreaching,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo() -> EndpointName {
+        EndpointName::new("demo").unwrap()
+    }
+
+    #[test]
+    fn the_defaults_give_target_tracking_from_zero_and_a_way_to_wake() {
+        let scaling = desired(&demo(), &Settings::default());
+        let average = |name: &str| Metric {
+            name: name.to_owned(),
+            endpoint: "demo".to_owned(),
+            statistic: Statistic::Average,
+        };
+        assert_eq!(
+            scaling.target,
+            Some(ScalableTarget { min_capacity: 0, max_capacity: 5, suspended: Suspended::default() })
+        );
+        assert_eq!(
+            scaling.policies,
+            BTreeMap::from([
+                (
+                    PolicyName::Backlog,
+                    ScalingPolicy::TargetTracking(TargetTracking {
+                        target_value: 5.0,
+                        metric: average("ApproximateBacklogSizePerInstance"),
+                        scale_in_cooldown: 300,
+                        scale_out_cooldown: 300,
+                        disable_scale_in: false,
+                    })
+                ),
+                (
+                    PolicyName::Wake,
+                    ScalingPolicy::Step(StepScaling {
+                        adjustment: Adjustment::ChangeInCapacity,
+                        amount: 1,
+                        step: Step::FromThresholdUp,
+                        cooldown: 300,
+                    })
+                ),
+            ])
+        );
+        let alarm = &scaling.alarms[&AlarmKind::Wake];
+        assert_eq!(alarm.metric, average("HasBacklogWithoutCapacity"));
+        assert_eq!((alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm), (60, 1, 1));
+        assert!(scaling.can_wake() && scaling.can_scale_in());
+    }
+
+    #[test]
+    fn nothing_wakes_where_an_instance_always_runs_or_the_user_said_no() {
+        for settings in [
+            Settings { min_capacity: 1, ..Settings::default() },
+            Settings { wake: false, ..Settings::default() },
+        ] {
+            let scaling = desired(&demo(), &settings);
+            assert_eq!(scaling.policies.keys().copied().collect::<Vec<_>>(), [PolicyName::Backlog], "{settings:?}");
+            assert!(scaling.alarms.is_empty(), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn no_pause_setting_looks_like_a_removal_on_its_way() {
+        for pause in [Pause::No, Pause::ScaleIn, Pause::All] {
+            assert_ne!(suspended(pause), Suspended::LEAVING, "{pause:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What SageMaker says about an endpoint, as plain values.
+
+use std::collections::BTreeMap;
+
+use super::names::{EndpointName, VariantName};
+
+/// The endpoint's tags, all of them, ours or not.
+pub type Tags = BTreeMap<String, String>;
+
+/// An endpoint as SageMaker describes it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// In the spelling that SageMaker keeps: CloudWatch dimensions are case-sensitive.
+    pub name: EndpointName,
+    pub status: EndpointStatus,
+    /// Present after a failed creation or update.
+    pub failure_reason: Option<String>,
+    pub inference: Inference,
+    pub variants: Vec<Variant>,
+    pub tags: Tags,
+}
+
+/// How the endpoint is invoked: asynchronous ones carry an `AsyncInferenceConfig`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inference {
+    Asynchronous,
+    RealTime,
+}
+
+/// As much of `EndpointStatus` as a decision depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointStatus {
+    InService,
+    Deleting,
+    /// Creating, Updating, `RollingBack`, Failed, … : nothing may be written now.
+    Other,
+}
+
+/// A production variant of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    pub name: VariantName,
+    /// `CurrentInstanceCount`; serverless variants have none.
+    pub current_instances: Option<i32>,
+    /// `DesiredInstanceCount`; differs from the current one while a scaling action runs.
+    pub desired_instances: Option<i32>,
+    pub hosting: Hosting,
+    /// From the endpoint's configuration, e.g. `ml.g5.xlarge`.
+    pub instance_type: Option<String>,
+}
+
+/// Who decides the number of instances of a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hosting {
+    /// Application Auto Scaling may.
+    Instances,
+    Serverless,
+    /// `ManagedInstanceScaling`, of endpoints that host inference components.
+    ManagedInstanceScaling,
+}
+
+impl Variant {
+    /// The most instances that run now or are asked for.
+    #[must_use]
+    pub fn most_instances(&self) -> i32 {
+        self.current_instances.unwrap_or(0).max(self.desired_instances.unwrap_or(0))
+    }
+
+    /// No instance runs, or the last one is on its way out.
+    #[must_use]
+    pub fn is_at_zero(&self) -> bool {
+        self.current_instances == Some(0) || self.desired_instances == Some(0)
+    }
+
+    /// Application Auto Scaling refuses burstable instance types (`ml.t2`, `ml.t3`, …):
+    /// <https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html>.
+    #[must_use]
+    pub fn is_burstable(&self) -> bool {
+        self.instance_type.as_deref().is_some_and(|kind| kind.starts_with("ml.t"))
+    }
+}

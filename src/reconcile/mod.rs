@@ -1,0 +1,222 @@
+//! The pure core: from what AWS says now to what is to be done. No I/O, no clock, no environment, no AWS type.
+//!
+//! An [`Endpoint`] and its tags give a [`Wish`], a managed one's [`Settings`] give the [`desired`] [`Scaling`] of each
+//! variant, and the difference to the observed one is a plan, a list of [`Change`]s that leaves nothing to choose.
+
+mod desired;
+mod endpoint;
+mod names;
+mod plan;
+mod scaling;
+mod settings;
+mod values;
+
+use std::collections::BTreeMap;
+
+pub use desired::desired;
+pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
+pub use names::{
+    AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm, resource_id,
+};
+pub use plan::{Change, Removal, VariantPlan, configure, remove};
+pub use scaling::{
+    Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
+    ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
+};
+pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+
+/// Why an endpoint is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Make it as its tags say.
+    Apply,
+    /// The same, but finish a removal that was begun by [`Request::Remove`].
+    Event,
+    /// Take away what the function made, whatever the tags say.
+    Remove,
+}
+
+/// Why nothing is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    NotManaged,
+    NotAsync,
+    Serverless,
+    ManagedInstanceScaling,
+    BurstableInstance,
+    NotInService,
+    NotFound,
+    IgnoredEvent,
+}
+
+/// What is to be done about an endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    Skip(SkipReason),
+    Invalid(Vec<Problem>),
+    Conflict(Vec<Conflict>, Pause),
+    Configure(Vec<VariantPlan>, Pause),
+    Remove(Vec<VariantPlan>, Removal),
+}
+
+/// Something of another owner on a variant that the tags want managed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    pub variant: VariantName,
+    pub foreign: Foreign,
+}
+
+/// Decides what is to be done about one endpoint. `endpoint` is `None` when SageMaker doesn't know it; `observed` has
+/// the scaling of each of its variants, and of variants that are gone but left something behind.
+#[must_use]
+pub fn decide(
+    request: Request,
+    rules: &Rules,
+    endpoint: Option<&Endpoint>,
+    observed: &BTreeMap<VariantName, Scaling>,
+) -> Decision {
+    let Some(endpoint) = endpoint else {
+        return clean_up(observed, SkipReason::NotFound);
+    };
+    match endpoint.status {
+        EndpointStatus::InService => {}
+        EndpointStatus::Deleting => return clean_up(observed, SkipReason::NotInService),
+        EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
+    }
+    let wish = rules.read(&endpoint.tags);
+    let is_leaving = |scaling: &Scaling| {
+        scaling.target.as_ref().is_some_and(|target| target.suspended == Suspended::LEAVING) && scaling.has_ours()
+    };
+    let finishes_removal = request == Request::Event && observed.values().any(is_leaving);
+    let unwanted = match (&wish, ineligible(endpoint)) {
+        (Ok(Wish::None | Wish::OptOut), _) => Some(SkipReason::NotManaged),
+        (_, Some(reason)) => Some(reason),
+        _ => None,
+    };
+    if request == Request::Remove || finishes_removal || unwanted.is_some() {
+        // Where the tags still ask for us, the wish to leave has to be written down for the event that finishes it.
+        let leaving = if unwanted.is_none() { Suspended::LEAVING } else { Suspended::default() };
+        let (plans, removal) = remove_all(endpoint, observed, leaving);
+        return match unwanted {
+            Some(reason) if plans.iter().all(|plan| plan.changes.is_empty()) => Decision::Skip(reason),
+            _ => Decision::Remove(plans, removal),
+        };
+    }
+    match wish {
+        Err(problems) => Decision::Invalid(problems),
+        Ok(Wish::Managed(settings)) => configure_all(rules, endpoint, &settings, observed),
+        Ok(Wish::None | Wish::OptOut) => Decision::Skip(SkipReason::NotManaged),
+    }
+}
+
+/// Why the endpoint can't be managed, if so: only asynchronous endpoints on instances of a fixed type can.
+fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
+    let any = |is: fn(&Variant) -> bool| endpoint.variants.iter().any(is);
+    if any(|variant| variant.hosting == Hosting::Serverless) {
+        Some(SkipReason::Serverless)
+    } else if any(|variant| variant.hosting == Hosting::ManagedInstanceScaling) {
+        Some(SkipReason::ManagedInstanceScaling)
+    } else if endpoint.inference == Inference::RealTime {
+        Some(SkipReason::NotAsync)
+    } else if any(Variant::is_burstable) {
+        Some(SkipReason::BurstableInstance)
+    } else {
+        None
+    }
+}
+
+fn nothing_of_ours() -> Scaling {
+    Scaling::default()
+}
+
+/// For an endpoint that is gone or going: nobody else deletes the alarms of its step policies.
+fn clean_up(observed: &BTreeMap<VariantName, Scaling>, reason: SkipReason) -> Decision {
+    let plans: Vec<VariantPlan> = observed
+        .iter()
+        .map(|(variant, scaling)| VariantPlan {
+            variant: variant.clone(),
+            changes: remove(scaling, false, Suspended::default()).0,
+        })
+        .filter(|plan| !plan.changes.is_empty())
+        .collect();
+    if plans.is_empty() { Decision::Skip(reason) } else { Decision::Remove(plans, Removal::Complete) }
+}
+
+/// What variants left behind that the endpoint no longer has.
+fn vanished(endpoint: &Endpoint, observed: &BTreeMap<VariantName, Scaling>) -> Vec<VariantPlan> {
+    observed
+        .iter()
+        .filter(|(name, _)| !endpoint.variants.iter().any(|variant| variant.name == **name))
+        .map(|(name, scaling)| VariantPlan {
+            variant: name.clone(),
+            changes: remove(scaling, false, Suspended::default()).0,
+        })
+        .filter(|plan| !plan.changes.is_empty())
+        .collect()
+}
+
+fn remove_all(
+    endpoint: &Endpoint,
+    observed: &BTreeMap<VariantName, Scaling>,
+    leaving: Suspended,
+) -> (Vec<VariantPlan>, Removal) {
+    let mut slowest = Removal::Complete;
+    let mut plans = Vec::new();
+    for variant in &endpoint.variants {
+        let scaling = observed.get(&variant.name).cloned().unwrap_or_else(nothing_of_ours);
+        let (changes, removal) = remove(&scaling, variant.is_at_zero(), leaving);
+        if removal == Removal::AwaitsInstance {
+            slowest = removal;
+        }
+        plans.push(VariantPlan { variant: variant.name.clone(), changes });
+    }
+    plans.extend(vanished(endpoint, observed));
+    (plans, slowest)
+}
+
+fn configure_all(
+    rules: &Rules,
+    endpoint: &Endpoint,
+    settings: &Settings,
+    observed: &BTreeMap<VariantName, Scaling>,
+) -> Decision {
+    let mut conflicts = Vec::new();
+    let mut problems = Vec::new();
+    let mut plans = Vec::new();
+    for variant in &endpoint.variants {
+        let scaling = observed.get(&variant.name).cloned().unwrap_or_else(nothing_of_ours);
+        if !settings.takeover {
+            conflicts.extend(scaling.foreign.iter().map(|foreign| Conflict {
+                variant: variant.name.clone(),
+                foreign: foreign.clone(),
+            }));
+        }
+        let changes = configure(&scaling, &desired(&endpoint.name, settings));
+        problems.extend(surprise_shrink(rules, variant, settings, &changes));
+        plans.push(VariantPlan { variant: variant.name.clone(), changes });
+    }
+    plans.extend(vanished(endpoint, observed));
+    if !conflicts.is_empty() {
+        Decision::Conflict(conflicts, settings.pause)
+    } else if !problems.is_empty() {
+        Decision::Invalid(problems)
+    } else {
+        Decision::Configure(plans, settings.pause)
+    }
+}
+
+/// Registering makes AWS cut a variant down to `MaxCapacity` at once. With a maximum that the user has tagged, that is
+/// what they want; with a mere default it would be a surprise.
+fn surprise_shrink(rules: &Rules, variant: &Variant, settings: &Settings, changes: &[Change]) -> Option<Problem> {
+    let registers = changes.iter().any(|change| matches!(change, Change::RegisterScalableTarget(_)));
+    let instances = variant.most_instances();
+    (registers && !settings.max_capacity_is_tagged && instances > settings.max_capacity).then(|| Problem {
+        tag: rules.tag(Key::MaxCapacity),
+        value: None,
+        problem: format!(
+            "is not set, and variant {} runs {instances} instances: the default of {} would cut them down at once; \
+             set this tag to {instances} or more to keep them, or to less to allow the cut",
+            variant.name, settings.max_capacity
+        ),
+    })
+}

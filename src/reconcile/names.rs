@@ -1,0 +1,250 @@
+//! The names that the function owns, made and recognised here alone. They are a contract: a name that changed between
+//! releases would leave the old resource behind, and a second target-tracking policy on the same metric is refused.
+
+use std::fmt;
+
+/// What every policy and scheduled action of ours is called by.
+const OWNER: &str = "scale-to-zero";
+
+/// Names of endpoints and variants: 1 to 63 letters, digits and hyphens that start with a letter or digit and
+/// don't end in a hyphen (`EndpointName` in the SageMaker API reference).
+fn is_sagemaker_name(name: &str) -> bool {
+    let letter_or_digit = |byte: u8| byte.is_ascii_alphanumeric();
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|byte| letter_or_digit(byte) || byte == b'-')
+        && name.bytes().next().is_some_and(letter_or_digit)
+        && name.bytes().next_back().is_some_and(letter_or_digit)
+}
+
+/// The name of an endpoint. Invariant: legal in SageMaker, so safe inside resource ids and alarm names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointName(String);
+
+/// The name of a production variant. Invariant: legal in SageMaker.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VariantName(String);
+
+impl EndpointName {
+    /// `None` where SageMaker would not allow the name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        is_sagemaker_name(name).then(|| Self(name.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the names of all alarms of this endpoint start with. The closing slash keeps `demo` apart from `demo-2`.
+    #[must_use]
+    pub fn alarm_prefix(&self) -> String {
+        format!("{OWNER}/{self}/")
+    }
+}
+
+impl VariantName {
+    /// `None` where SageMaker would not allow the name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        is_sagemaker_name(name).then(|| Self(name.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for VariantName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The resource that Application Auto Scaling knows a variant by.
+#[must_use]
+pub fn resource_id(endpoint: &EndpointName, variant: &VariantName) -> String {
+    format!("endpoint/{endpoint}/variant/{variant}")
+}
+
+/// The scaling policies that the function owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyName {
+    /// Target tracking on the backlog per instance.
+    Backlog,
+    /// Step scaling from zero instances.
+    Wake,
+    /// Step scaling to `MinCapacity` after the idle timeout.
+    Idle,
+}
+
+impl PolicyName {
+    pub const ALL: [Self; 3] = [Self::Backlog, Self::Wake, Self::Idle];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Backlog => "scale-to-zero-backlog",
+            Self::Wake => "scale-to-zero-wake",
+            Self::Idle => "scale-to-zero-idle",
+        }
+    }
+
+    /// `None`: the policy is another owner's.
+    #[must_use]
+    pub fn owned(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == name)
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The alarms that the function owns, one of each kind a variant at the most; each drives the policy of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlarmKind {
+    Wake,
+    Idle,
+}
+
+impl AlarmKind {
+    pub const ALL: [Self; 2] = [Self::Wake, Self::Idle];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Wake => "wake",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// The policy that the alarm drives.
+    #[must_use]
+    pub fn policy(self) -> PolicyName {
+        match self {
+            Self::Wake => PolicyName::Wake,
+            Self::Idle => PolicyName::Idle,
+        }
+    }
+}
+
+/// The name of an alarm of ours.
+#[must_use]
+pub fn alarm_name(endpoint: &EndpointName, variant: &VariantName, kind: AlarmKind) -> String {
+    format!("{}{variant}/{}", endpoint.alarm_prefix(), kind.as_str())
+}
+
+/// Whose alarm this is; `None` where the name isn't one of ours.
+#[must_use]
+pub fn owned_alarm(name: &str) -> Option<(EndpointName, VariantName, AlarmKind)> {
+    let mut parts = name.split('/');
+    let (owner, endpoint, variant, kind) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let kind = AlarmKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    if owner != OWNER || parts.next().is_some() {
+        return None;
+    }
+    Some((EndpointName::new(endpoint)?, VariantName::new(variant)?, kind))
+}
+
+/// Whether a scheduled action of this name is ours.
+#[must_use]
+pub fn is_owned_action(name: &str) -> bool {
+    ["scale-to-zero-warm-start", "scale-to-zero-warm-end"]
+        .into_iter()
+        .filter_map(|owned| name.strip_prefix(owned))
+        .any(|label| label.is_empty() || label.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> (EndpointName, VariantName) {
+        (EndpointName::new("demo").unwrap(), VariantName::new("AllTraffic").unwrap())
+    }
+
+    /// These names are in users' accounts: a change here is a breaking change.
+    #[test]
+    fn the_owned_names_are_a_contract() {
+        let (endpoint, variant) = names();
+        assert_eq!(resource_id(&endpoint, &variant), "endpoint/demo/variant/AllTraffic");
+        assert_eq!(
+            PolicyName::ALL.map(PolicyName::as_str),
+            ["scale-to-zero-backlog", "scale-to-zero-wake", "scale-to-zero-idle"]
+        );
+        assert_eq!(
+            AlarmKind::ALL.map(|kind| alarm_name(&endpoint, &variant, kind)),
+            ["scale-to-zero/demo/AllTraffic/wake", "scale-to-zero/demo/AllTraffic/idle"]
+        );
+    }
+
+    #[test]
+    fn an_owned_name_is_recognised_and_a_similar_one_is_not() {
+        for policy in PolicyName::ALL {
+            assert_eq!(PolicyName::owned(policy.as_str()), Some(policy));
+        }
+        for foreign in ["scale-to-zero", "scale-to-zero-wake2", "Scale-To-Zero-Wake", ""] {
+            assert_eq!(PolicyName::owned(foreign), None, "policy {foreign:?}");
+        }
+        let (endpoint, variant) = names();
+        for kind in AlarmKind::ALL {
+            let name = alarm_name(&endpoint, &variant, kind);
+            assert_eq!(owned_alarm(&name), Some((endpoint.clone(), variant.clone(), kind)));
+        }
+        for foreign in [
+            "scale-to-zero/demo/AllTraffic/awake",
+            "scale-to-zero/demo/AllTraffic",
+            "scale-to-zero/demo/AllTraffic/wake/up",
+            "scale-to-zero//AllTraffic/wake",
+            "other/demo/AllTraffic/wake",
+            "TargetTracking-endpoint/demo/variant/AllTraffic-AlarmHigh-1",
+        ] {
+            assert_eq!(owned_alarm(foreign), None, "alarm {foreign:?}");
+        }
+        for (action, owned) in [
+            ("scale-to-zero-warm-start", true),
+            ("scale-to-zero-warm-end.weekend", true),
+            ("scale-to-zero-warm-starting", false),
+            ("nightly", false),
+        ] {
+            assert_eq!(is_owned_action(action), owned, "scheduled action {action:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_sagemaker_would_refuse_is_refused() {
+        for (name, legal) in [
+            ("a", true),
+            ("Demo-2", true),
+            (&*"x".repeat(63), true),
+            (&*"x".repeat(64), false),
+            ("", false),
+            ("-demo", false),
+            ("demo-", false),
+            ("de/mo", false),
+            ("dé", false),
+            ("demo ", false),
+        ] {
+            assert_eq!(EndpointName::new(name).is_some(), legal, "name {name:?}");
+        }
+    }
+
+    #[test]
+    fn the_alarms_of_an_endpoint_do_not_mix_with_those_of_a_longer_name() {
+        let longer = alarm_name(
+            &EndpointName::new("demo-2").unwrap(),
+            &VariantName::new("AllTraffic").unwrap(),
+            AlarmKind::Wake,
+        );
+        assert!(!longer.starts_with(&names().0.alarm_prefix()));
+    }
+}

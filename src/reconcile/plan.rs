@@ -1,0 +1,158 @@
+//! From what is there and what should be to a list of changes that leaves nothing to choose.
+//!
+//! The order is the point: whatever fails in between, a variant that can lose its last instance can also be woken.
+
+use std::collections::BTreeSet;
+
+use super::names::{AlarmKind, PolicyName, VariantName};
+use super::scaling::{
+    Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended,
+};
+
+/// One write to AWS, on one variant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    RegisterScalableTarget(ScalableTarget),
+    PutScalingPolicy(PolicyName, ScalingPolicy),
+    PutMetricAlarm(AlarmKind, Alarm),
+    PutScheduledAction(String, ScheduledAction),
+    /// By name: in a takeover the policy is another owner's.
+    DeleteScalingPolicy(String),
+    /// By name: in a takeover the action is another owner's.
+    DeleteScheduledAction(String),
+    DeleteAlarms(Vec<AlarmKind>),
+    /// Takes the target's policies and scheduled actions with it.
+    DeregisterScalableTarget,
+}
+
+/// The changes of one variant, in the order in which they are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariantPlan {
+    pub variant: VariantName,
+    pub changes: Vec<Change>,
+}
+
+/// The changes that turn `observed` into `desired`. What another owner has there is taken away: the caller has made
+/// sure that this is wanted.
+#[must_use]
+pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let register = desired
+        .target
+        .as_ref()
+        .filter(|target| observed.target.as_ref() != Some(*target))
+        .map(|target| Change::RegisterScalableTarget(target.clone()));
+    // Policies need a target, so registering comes first, unless it is what lets policies that are there already take
+    // the last instance: then waking comes before it.
+    let opens_the_way_to_zero = observed.can_scale_in()
+        && !observed.target.as_ref().is_some_and(ScalableTarget::may_reach_zero)
+        && desired.target.as_ref().is_some_and(ScalableTarget::may_reach_zero);
+    let (first, later) = if opens_the_way_to_zero { (None, register) } else { (register, None) };
+
+    changes.extend(first);
+    put_policy(&mut changes, PolicyName::Wake, observed, desired);
+    put_alarm(&mut changes, AlarmKind::Wake, observed, desired);
+    // Two target-tracking policies on one metric are refused, so another's goes before ours comes.
+    changes.extend(observed.foreign.iter().map(|foreign| match foreign.kind {
+        ForeignKind::ScalingPolicy => Change::DeleteScalingPolicy(foreign.name.clone()),
+        ForeignKind::ScheduledAction => Change::DeleteScheduledAction(foreign.name.clone()),
+    }));
+    changes.extend(later);
+    for (name, action) in &desired.actions {
+        if observed.actions.get(name) != Some(action) {
+            changes.push(Change::PutScheduledAction(name.clone(), action.clone()));
+        }
+    }
+    put_policy(&mut changes, PolicyName::Idle, observed, desired);
+    put_alarm(&mut changes, AlarmKind::Idle, observed, desired);
+    put_policy(&mut changes, PolicyName::Backlog, observed, desired);
+
+    for name in observed.action_names() {
+        if !desired.actions.contains_key(name) {
+            changes.push(Change::DeleteScheduledAction(name.clone()));
+        }
+    }
+    for name in PolicyName::ALL {
+        if observed.policy_type(name).is_some() && !desired.policies.contains_key(&name) {
+            changes.push(Change::DeleteScalingPolicy(name.to_string()));
+        }
+    }
+    delete_alarms(&mut changes, observed, desired);
+    changes
+}
+
+fn put_policy(changes: &mut Vec<Change>, name: PolicyName, observed: &Scaling, desired: &Scaling) {
+    let Some(policy) = desired.policies.get(&name).filter(|policy| observed.policies.get(&name) != Some(*policy)) else {
+        return;
+    };
+    // A policy keeps its type for life.
+    if observed.policy_type(name).is_some_and(|present| present != policy.policy_type()) {
+        changes.push(Change::DeleteScalingPolicy(name.to_string()));
+    }
+    changes.push(Change::PutScalingPolicy(name, policy.clone()));
+}
+
+/// After its policy: the alarm's action is the ARN that the policy got.
+fn put_alarm(changes: &mut Vec<Change>, kind: AlarmKind, observed: &Scaling, desired: &Scaling) {
+    let Some(alarm) = desired.alarms.get(&kind) else { return };
+    let policy_is_another = observed.policy_type(kind.policy())
+        != desired.policies.get(&kind.policy()).map(ScalingPolicy::policy_type);
+    if observed.alarms.get(&kind) != Some(alarm) || policy_is_another {
+        changes.push(Change::PutMetricAlarm(kind, alarm.clone()));
+    }
+}
+
+/// Alarms go last: after a call that failed in between they still show whose the rest is.
+fn delete_alarms(changes: &mut Vec<Change>, observed: &Scaling, desired: &Scaling) {
+    let gone: Vec<AlarmKind> =
+        observed.alarm_kinds().into_iter().filter(|kind| !desired.alarms.contains_key(kind)).collect();
+    if !gone.is_empty() {
+        changes.push(Change::DeleteAlarms(gone));
+    }
+}
+
+/// How far a removal can go now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Complete,
+    /// The variant has no instance: it is raised to one first, and the rest follows when it runs.
+    AwaitsInstance,
+}
+
+/// The changes that take away what the function made, and nothing else.
+///
+/// `is_at_zero` is about a variant that goes on to live without us; one that is gone itself is not at zero.
+/// `leaving` is the state in which a variant that has to be raised waits for its instance.
+#[must_use]
+pub fn remove(observed: &Scaling, is_at_zero: bool, leaving: Suspended) -> (Vec<Change>, Removal) {
+    if !observed.has_ours() {
+        return (Vec::new(), Removal::Complete);
+    }
+    let raised = |target: &ScalableTarget, suspended: Suspended| {
+        Change::RegisterScalableTarget(ScalableTarget {
+            min_capacity: target.min_capacity.max(1),
+            max_capacity: target.max_capacity.max(1),
+            suspended,
+        })
+    };
+    let mut changes = Vec::new();
+    match &observed.target {
+        // The target stays, as another's policies need it; at MinCapacity 0 they could put it to sleep with no way to wake.
+        Some(target) if !observed.foreign.is_empty() => {
+            if target.min_capacity == 0 {
+                changes.push(raised(target, target.suspended));
+            }
+            changes.extend(configure(&Scaling { foreign: BTreeSet::new(), ..observed.clone() }, &Scaling::default()));
+            return (changes, Removal::Complete);
+        }
+        // Written again even where MinCapacity is 1 already: it is the call that makes AWS look at the capacity.
+        Some(target) if is_at_zero => {
+            changes.push(raised(target, leaving));
+            return (changes, Removal::AwaitsInstance);
+        }
+        Some(_) => changes.push(Change::DeregisterScalableTarget),
+        None => {}
+    }
+    delete_alarms(&mut changes, observed, &Scaling::default());
+    (changes, Removal::Complete)
+}

@@ -1,0 +1,491 @@
+//! From an endpoint's tags to its settings. Absent, wrong and default are three different things here, and every wrong
+//! tag is reported, so that its owner mends all of them in one go.
+
+use std::collections::BTreeSet;
+
+use super::endpoint::Tags;
+use super::values;
+
+/// The tag that the function itself writes; never a setting, whatever the prefix.
+pub const STATUS_TAG: &str = "scale-to-zero-status";
+
+/// Application Auto Scaling's largest `TargetValue`, 2^360; the smallest above zero is its reciprocal
+/// (`TargetTrackingScalingPolicyConfiguration` in its API reference).
+const LARGEST_TARGET_VALUE: f64 = 2.348_542_582_773_833_4e108;
+
+/// The settings, each by the key that follows the tag prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Enabled,
+    MinCapacity,
+    MaxCapacity,
+    BacklogPerInstance,
+    ScaleInCooldown,
+    ScaleOutCooldown,
+    Wake,
+    WakeInstances,
+    Pause,
+    Takeover,
+}
+
+impl Key {
+    pub const ALL: [Self; 10] = [
+        Self::Enabled,
+        Self::MinCapacity,
+        Self::MaxCapacity,
+        Self::BacklogPerInstance,
+        Self::ScaleInCooldown,
+        Self::ScaleOutCooldown,
+        Self::Wake,
+        Self::WakeInstances,
+        Self::Pause,
+        Self::Takeover,
+    ];
+
+    /// The settings for which the function can be deployed with another default. `enabled`, `pause` and `takeover` are
+    /// decisions about one endpoint.
+    pub const WITH_DEFAULT: [Self; 7] = [
+        Self::MinCapacity,
+        Self::MaxCapacity,
+        Self::BacklogPerInstance,
+        Self::ScaleInCooldown,
+        Self::ScaleOutCooldown,
+        Self::Wake,
+        Self::WakeInstances,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::MinCapacity => "min-capacity",
+            Self::MaxCapacity => "max-capacity",
+            Self::BacklogPerInstance => "backlog-per-instance",
+            Self::ScaleInCooldown => "scale-in-cooldown",
+            Self::ScaleOutCooldown => "scale-out-cooldown",
+            Self::Wake => "wake",
+            Self::WakeInstances => "wake-instances",
+            Self::Pause => "pause",
+            Self::Takeover => "takeover",
+        }
+    }
+
+    fn nearest(name: &str) -> &'static str {
+        let similarity = |known: &&str| strsim::jaro_winkler(known, name);
+        Self::ALL
+            .map(Self::as_str)
+            .into_iter()
+            .max_by(|one, other| similarity(one).total_cmp(&similarity(other)))
+            .unwrap_or(Self::Enabled.as_str())
+    }
+}
+
+/// How much of the scaling is suspended (`SuspendedState` of the scalable target).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    No,
+    ScaleIn,
+    All,
+}
+
+/// What the tags of one endpoint ask for. Invariants: 0 ≤ min ≤ max, 1 ≤ max ≤ the capacity limit,
+/// 1 ≤ `wake_instances` ≤ max, a target value that Application Auto Scaling takes, cooldowns ≥ 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub min_capacity: i32,
+    pub max_capacity: i32,
+    /// Whether the user said so by tag; only then may a running variant be cut down to it.
+    pub max_capacity_is_tagged: bool,
+    pub backlog_per_instance: f64,
+    /// Seconds.
+    pub scale_in_cooldown: i32,
+    /// Seconds.
+    pub scale_out_cooldown: i32,
+    pub wake: bool,
+    pub wake_instances: i32,
+    pub pause: Pause,
+    pub takeover: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            min_capacity: 0,
+            max_capacity: 5,
+            max_capacity_is_tagged: false,
+            backlog_per_instance: 5.0,
+            scale_in_cooldown: 300,
+            scale_out_cooldown: 300,
+            wake: true,
+            wake_instances: 1,
+            pause: Pause::No,
+            takeover: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Takes over one value; an error says what would be accepted.
+    ///
+    /// # Errors
+    /// What the value must be, as the end of a sentence: `must be …`.
+    pub fn set(&mut self, key: Key, value: &str, capacity_limit: i32) -> Result<(), String> {
+        let capacity = |least: i32| {
+            values::integer(value).filter(|count| (least..=capacity_limit).contains(count)).ok_or_else(|| {
+                format!("must be an integer from {least} to {capacity_limit} (the CAPACITY_LIMIT of the deployment)")
+            })
+        };
+        let cooldown = || {
+            values::seconds(value)
+                .ok_or_else(|| "must be a duration such as 300s, 10m, 1h or plain seconds, 300".to_owned())
+        };
+        let switch = || values::switch(value).ok_or_else(|| "must be true or false".to_owned());
+        match key {
+            // Read before any other key, see `Rules::read`; here it only has to be legal.
+            Key::Enabled => _ = switch()?,
+            Key::MinCapacity => self.min_capacity = capacity(0)?,
+            Key::MaxCapacity => self.max_capacity = capacity(1)?,
+            Key::BacklogPerInstance => {
+                self.backlog_per_instance = values::number(value)
+                    .filter(|target| (LARGEST_TARGET_VALUE.recip()..=LARGEST_TARGET_VALUE).contains(target))
+                    .ok_or_else(|| "must be a number above 0, such as 5 or 0.5".to_owned())?;
+            }
+            Key::ScaleInCooldown => self.scale_in_cooldown = cooldown()?,
+            Key::ScaleOutCooldown => self.scale_out_cooldown = cooldown()?,
+            Key::Wake => self.wake = switch()?,
+            Key::WakeInstances => self.wake_instances = capacity(1)?,
+            Key::Pause => {
+                self.pause = match value.trim() {
+                    "false" => Pause::No,
+                    "scale-in" => Pause::ScaleIn,
+                    "true" => Pause::All,
+                    _ => return Err("must be true, scale-in or false".to_owned()),
+                }
+            }
+            Key::Takeover => self.takeover = switch()?,
+        }
+        Ok(())
+    }
+}
+
+/// Which endpoints are managed, and by which settings where their tags say nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    pub tag_prefix: String,
+    pub manage: Manage,
+    pub defaults: Settings,
+    /// The most instances that a tag may ask for. Whoever may tag sets sizes; whoever deploys sets the ceiling.
+    pub capacity_limit: i32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manage {
+    /// Endpoints with any tag of the prefix.
+    Tagged,
+    /// Every asynchronous endpoint that doesn't opt out.
+    All,
+}
+
+/// What an endpoint's tags say about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    /// No tag of ours.
+    None,
+    /// `enabled` is `false`.
+    OptOut,
+    Managed(Settings),
+}
+
+/// A tag that can't be honoured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The whole key, prefix included.
+    pub tag: String,
+    /// `None` where the problem is that the tag is missing.
+    pub value: Option<String>,
+    /// What is wrong and what would be accepted.
+    pub problem: String,
+}
+
+impl Rules {
+    /// The whole tag key of a setting.
+    #[must_use]
+    pub fn tag(&self, key: Key) -> String {
+        format!("{}{}", self.tag_prefix, key.as_str())
+    }
+
+    /// The settings among the tags: key without prefix, and value.
+    fn own_tags<'a>(&'a self, tags: &'a Tags) -> impl Iterator<Item = (&'a str, &'a str)> {
+        tags.iter()
+            .filter(|(key, _)| key.as_str() != STATUS_TAG)
+            .filter_map(|(key, value)| Some((key.strip_prefix(&self.tag_prefix)?, value.as_str())))
+    }
+
+    /// Whether a change of the tag `key` can matter to this function.
+    #[must_use]
+    pub fn is_own_tag(&self, key: &str) -> bool {
+        key != STATUS_TAG && key.starts_with(&self.tag_prefix)
+    }
+
+    /// Reads what the tags ask for.
+    ///
+    /// # Errors
+    /// All tags that can't be honoured, sorted by key.
+    pub fn read(&self, tags: &Tags) -> Result<Wish, Vec<Problem>> {
+        let own: Vec<(&str, &str)> = self.own_tags(tags).collect();
+        if own.is_empty() && self.manage == Manage::Tagged {
+            return Ok(Wish::None);
+        }
+        // Whoever opts out must not have to mend the other tags first.
+        if own.iter().any(|(key, value)| *key == Key::Enabled.as_str() && values::switch(value) == Some(false)) {
+            return Ok(Wish::OptOut);
+        }
+        let mut settings = self.defaults.clone();
+        let mut tagged = BTreeSet::new();
+        let mut problems = Vec::new();
+        let mut doubtful = false;
+        for (name, value) in own {
+            let outcome = match Key::ALL.into_iter().find(|key| key.as_str() == name) {
+                Some(key) => {
+                    tagged.insert(key);
+                    settings.set(key, value, self.capacity_limit).inspect_err(|_| {
+                        doubtful |= matches!(key, Key::MinCapacity | Key::MaxCapacity | Key::WakeInstances);
+                    })
+                }
+                None => Err(self.unknown(name)),
+            };
+            if let Err(problem) = outcome {
+                problems.push(Problem { tag: format!("{}{name}", self.tag_prefix), value: Some(value.to_owned()), problem });
+            }
+        }
+        settings.max_capacity_is_tagged = tagged.contains(&Key::MaxCapacity);
+        // Comparing capacities of which one couldn't be read would only add noise.
+        if !doubtful {
+            self.fit_capacities(&mut settings, &tagged, &mut problems);
+        }
+        if problems.is_empty() {
+            Ok(Wish::Managed(settings))
+        } else {
+            problems.sort_by(|one, other| one.tag.cmp(&other.tag));
+            Err(problems)
+        }
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let known = Key::ALL.map(Key::as_str).join(", ");
+        format!("is not a setting; did you mean {}{}? Known settings: {known}", self.tag_prefix, Key::nearest(name))
+    }
+
+    /// Holds min ≤ max and wake ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
+    /// are a problem, and so is a tag that contradicts the default maximum, for raising that one costs money.
+    fn fit_capacities(&self, settings: &mut Settings, tagged: &BTreeSet<Key>, problems: &mut Vec<Problem>) {
+        let (min, max) = (settings.min_capacity, settings.max_capacity);
+        let max_is_tagged = tagged.contains(&Key::MaxCapacity);
+        let mut add = |key: Key, value: i32, problem: String| {
+            problems.push(Problem { tag: self.tag(key), value: Some(value.to_string()), problem });
+        };
+        let above_max = || {
+            let hint = format!("set {} as well to allow more", self.tag(Key::MaxCapacity));
+            if max_is_tagged {
+                format!("must be at most {}, which is {max}", Key::MaxCapacity.as_str())
+            } else {
+                format!("must be at most {}, which is {max} by default; {hint}", Key::MaxCapacity.as_str())
+            }
+        };
+        if min > max {
+            match (tagged.contains(&Key::MinCapacity), max_is_tagged) {
+                (true, true) => {
+                    add(Key::MaxCapacity, max, format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()));
+                }
+                (true, false) => add(Key::MinCapacity, min, above_max()),
+                (false, _) => settings.min_capacity = max,
+            }
+        }
+        if settings.wake_instances > max {
+            if tagged.contains(&Key::WakeInstances) {
+                add(Key::WakeInstances, settings.wake_instances, above_max());
+            } else {
+                settings.wake_instances = max;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        Rules {
+            tag_prefix: "scale-to-zero:".to_owned(),
+            manage: Manage::Tagged,
+            defaults: Settings::default(),
+            capacity_limit: 100,
+        }
+    }
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn managed(pairs: &[(&str, &str)]) -> Settings {
+        match rules().read(&tags(pairs)) {
+            Ok(Wish::Managed(settings)) => settings,
+            other => panic!("{pairs:?} gave {other:?}"),
+        }
+    }
+
+    /// The tags of all problems, each with what is said of it.
+    fn problems(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let found = rules().read(&tags(pairs)).expect_err("these tags are wrong");
+        found.into_iter().map(|problem| (problem.tag, problem.problem)).collect()
+    }
+
+    #[test]
+    fn an_endpoint_without_a_tag_of_the_prefix_is_not_managed() {
+        assert_eq!(rules().read(&tags(&[("team", "ml"), ("scale-to-zero-status", "x")])), Ok(Wish::None));
+    }
+
+    #[test]
+    fn with_manage_all_an_untagged_endpoint_gets_the_defaults() {
+        let all = Rules { manage: Manage::All, ..rules() };
+        assert_eq!(all.read(&tags(&[])), Ok(Wish::Managed(Settings::default())));
+        assert_eq!(all.read(&tags(&[("scale-to-zero:enabled", "false")])), Ok(Wish::OptOut));
+    }
+
+    #[test]
+    fn any_tag_of_the_prefix_opts_in() {
+        assert_eq!(managed(&[("scale-to-zero:enabled", "true")]), Settings::default());
+        let max_is_tagged = Settings { max_capacity: 3, max_capacity_is_tagged: true, ..Settings::default() };
+        assert_eq!(managed(&[("scale-to-zero:max-capacity", "3")]), max_is_tagged);
+    }
+
+    #[test]
+    fn opting_out_wins_over_bad_tags() {
+        let pairs = tags(&[("scale-to-zero:enabled", "false"), ("scale-to-zero:max-capcity", "x")]);
+        assert_eq!(rules().read(&pairs), Ok(Wish::OptOut));
+    }
+
+    #[test]
+    fn every_setting_is_read_from_its_tag() {
+        let want = Settings {
+            min_capacity: 1,
+            max_capacity: 8,
+            max_capacity_is_tagged: true,
+            backlog_per_instance: 2.5,
+            scale_in_cooldown: 600,
+            scale_out_cooldown: 60,
+            wake: false,
+            wake_instances: 2,
+            pause: Pause::ScaleIn,
+            takeover: true,
+        };
+        assert_eq!(
+            managed(&[
+                ("scale-to-zero:enabled", "true"),
+                ("scale-to-zero:min-capacity", "1"),
+                ("scale-to-zero:max-capacity", "8"),
+                ("scale-to-zero:backlog-per-instance", "2.5"),
+                ("scale-to-zero:scale-in-cooldown", "10m"),
+                ("scale-to-zero:scale-out-cooldown", "60"),
+                ("scale-to-zero:wake", "false"),
+                ("scale-to-zero:wake-instances", "2"),
+                ("scale-to-zero:pause", "scale-in"),
+                ("scale-to-zero:takeover", "true"),
+            ]),
+            want
+        );
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let found = problems(&[
+            ("scale-to-zero:backlog-per-instance", "0"),
+            ("scale-to-zero:enabled", "yes"),
+            ("scale-to-zero:max-capcity", "5"),
+            ("scale-to-zero:max-capacity", "101"),
+            ("scale-to-zero:min-capacity", "-1"),
+            ("scale-to-zero:pause", "maybe"),
+            ("scale-to-zero:scale-in-cooldown", "5 minutes"),
+            ("scale-to-zero:scale-out-cooldown", ""),
+            ("scale-to-zero:takeover", "1"),
+            ("scale-to-zero:wake", "True"),
+            ("scale-to-zero:wake-instances", "0"),
+        ]);
+        let tags: Vec<&str> = found.iter().map(|(tag, _)| tag.as_str()).collect();
+        assert_eq!(
+            tags,
+            [
+                "scale-to-zero:backlog-per-instance",
+                "scale-to-zero:enabled",
+                "scale-to-zero:max-capacity",
+                "scale-to-zero:max-capcity",
+                "scale-to-zero:min-capacity",
+                "scale-to-zero:pause",
+                "scale-to-zero:scale-in-cooldown",
+                "scale-to-zero:scale-out-cooldown",
+                "scale-to-zero:takeover",
+                "scale-to-zero:wake",
+                "scale-to-zero:wake-instances",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        for (name, nearest) in [
+            ("max-capcity", "max-capacity"),
+            ("Enabled", "enabled"),
+            ("cooldown-scale-in", "scale-in-cooldown"),
+            ("backlog", "backlog-per-instance"),
+            ("wake-instance", "wake-instances"),
+        ] {
+            let found = problems(&[(&format!("scale-to-zero:{name}"), "1")]);
+            let hint = format!("did you mean scale-to-zero:{nearest}?");
+            assert!(found[0].1.contains(&hint), "{name}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn capacities_that_contradict_each_other_are_a_problem() {
+        let (min, max, wake) =
+            ("scale-to-zero:min-capacity", "scale-to-zero:max-capacity", "scale-to-zero:wake-instances");
+        for (pairs, tag, says) in [
+            (vec![(min, "3"), (max, "2")], max, "at least min-capacity, which is 3"),
+            (vec![(min, "6")], min, "max-capacity, which is 5 by default; set scale-to-zero:max-capacity as well"),
+            (vec![(wake, "3"), (max, "2")], wake, "at most max-capacity, which is 2"),
+            (vec![(wake, "6")], wake, "which is 5 by default"),
+        ] {
+            let found = problems(&pairs);
+            assert_eq!(found.len(), 1, "{pairs:?} gave {found:?}");
+            assert!(found[0].0 == tag && found[0].1.contains(says), "{pairs:?} gave {found:?}");
+        }
+        let found = problems(&[(min, "6"), (max, "many")]);
+        assert_eq!(found.len(), 1, "an unreadable maximum is compared with nothing: {found:?}");
+    }
+
+    #[test]
+    fn a_default_gives_way_to_a_tagged_maximum() {
+        let defaults = Settings { min_capacity: 2, wake_instances: 3, ..Settings::default() };
+        let rules = Rules { defaults, ..rules() };
+        match rules.read(&tags(&[("scale-to-zero:max-capacity", "1")])) {
+            Ok(Wish::Managed(settings)) => {
+                assert_eq!((settings.min_capacity, settings.max_capacity, settings.wake_instances), (1, 1, 1));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_status_tag_is_no_setting_even_where_the_prefix_covers_it() {
+        let rules = Rules { tag_prefix: "scale-to-zero-".to_owned(), ..rules() };
+        assert_eq!(rules.read(&tags(&[(STATUS_TAG, "invalid")])), Ok(Wish::None));
+        assert!(!rules.is_own_tag(STATUS_TAG));
+        assert!(rules.is_own_tag("scale-to-zero-enabled"));
+    }
+
+    #[test]
+    fn the_smallest_and_largest_target_values_are_those_of_aws() {
+        assert!((LARGEST_TARGET_VALUE - 2f64.powi(360)).abs() < f64::EPSILON * LARGEST_TARGET_VALUE);
+    }
+}

@@ -1,0 +1,101 @@
+//! Logs: JSON lines with `timestamp`, `level` and `message` at the top level. Lambda filters by these, and takes a line
+//! that lacks a valid timestamp for INFO
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
+
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::answer::{Answer, Outcome, change_code, reason_code};
+use crate::error::Error;
+
+/// Starts logging to standard output. `level` is that of `AWS_LAMBDA_LOG_LEVEL`.
+pub fn start(level: Option<&str>) {
+    let level = level_filter(level);
+    let targets = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        // It logs every failed invocation a second time, without fields.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
+        .with_default(level.min(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_filter(targets);
+    tracing_subscriber::registry().with(lines).init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!(error_type = "Panic", "{panic}")));
+}
+
+/// Lambda's levels; there is nothing that only FATAL would show. An unknown one must not silence the function.
+fn level_filter(level: Option<&str>) -> LevelFilter {
+    match level.unwrap_or_default().to_ascii_uppercase().as_str() {
+        "TRACE" => LevelFilter::TRACE,
+        "DEBUG" => LevelFilter::DEBUG,
+        "WARN" => LevelFilter::WARN,
+        "ERROR" | "FATAL" => LevelFilter::ERROR,
+        _ => LevelFilter::INFO,
+    }
+}
+
+/// What an invocation cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    pub aws_calls: u64,
+    pub took: Duration,
+}
+
+impl Cost {
+    fn milliseconds(self) -> u64 {
+        u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The one line of an invocation that ended with an answer.
+pub fn answered(request_id: &str, answer: &Answer, cost: Cost) {
+    let endpoint = answer.endpoint.as_ref().map(tracing::field::display);
+    let outcome = answer.outcome.as_str();
+    let changes: Vec<&str> =
+        answer.outcome.plans().iter().flat_map(|plan| &plan.changes).map(change_code).collect();
+    let changes = changes.join(" ");
+    let detail = detail(&answer.outcome);
+    let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
+    tracing::info!(endpoint, outcome, changes, aws_calls, milliseconds, request_id, "{outcome}{detail}");
+}
+
+/// The one line of an invocation that failed.
+pub fn failed(request_id: &str, error: &Error, cost: Cost) {
+    let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
+    tracing::error!(error_type = error.error_type(), aws_calls, milliseconds, request_id, "{error}");
+}
+
+/// What a person wants to read beside the outcome.
+fn detail(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Skipped(reason) => format!(": {}", reason_code(*reason)),
+        Outcome::Invalid(problems) => {
+            let problems: Vec<String> = problems
+                .iter()
+                .map(|found| match &found.value {
+                    Some(value) => format!("{}={value:?} {}", found.tag, found.problem),
+                    None => format!("{} {}", found.tag, found.problem),
+                })
+                .collect();
+            format!(": {}", problems.join("; "))
+        }
+        Outcome::Conflict { conflicts, .. } => {
+            let names: Vec<&str> = conflicts.iter().map(|conflict| conflict.foreign.name.as_str()).collect();
+            format!(" with {}", names.join(", "))
+        }
+        Outcome::Configured(_)
+        | Outcome::Unchanged(_)
+        | Outcome::Planned(_)
+        | Outcome::Removed(_)
+        | Outcome::Removing(_) => String::new(),
+    }
+}
