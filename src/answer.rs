@@ -97,9 +97,12 @@ impl Answer {
 
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let mut answer = json!({ "outcome": self.outcome.as_str() });
+        let mut answer = json!({});
         if let Some(endpoint) = &self.endpoint {
             answer["endpoint"] = json!(endpoint.as_str());
+        }
+        answer["outcome"] = json!(self.outcome.as_str());
+        if let Some(endpoint) = &self.endpoint {
             self.outcome_fields(endpoint, &mut answer);
         }
         if let Outcome::Skipped(reason) = &self.outcome {
@@ -166,7 +169,8 @@ fn conflict(endpoint: &EndpointName, conflict: &Conflict) -> Value {
 }
 
 fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> Value {
-    let mut json = match change {
+    let mut json = json!({ "change": change_code(change) });
+    let fields = match change {
         Change::RegisterScalableTarget(target) => json!({
             "minCapacity": target.min_capacity,
             "maxCapacity": target.max_capacity,
@@ -177,9 +181,8 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
             },
         }),
         Change::PutScalingPolicy(name, policy) => {
-            let mut json = policy_json(policy);
             json["policyName"] = json!(name.as_str());
-            json
+            policy_json(policy)
         }
         Change::PutMetricAlarm(kind, alarm) => json!({
             "alarmName": alarm_name(endpoint, &plan.variant, *kind),
@@ -209,13 +212,14 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
         Change::DeleteScalingPolicy(name) => json!({ "policyName": name }),
         Change::DeleteScheduledAction(name) => json!({ "scheduledActionName": name }),
         Change::DeleteAlarms(kinds) => {
-            let names: Vec<String> =
-                kinds.iter().map(|kind| alarm_name(endpoint, &plan.variant, *kind)).collect();
+            let names: Vec<String> = kinds.iter().map(|kind| alarm_name(endpoint, &plan.variant, *kind)).collect();
             json!({ "alarmNames": names })
         }
         Change::DeregisterScalableTarget => json!({}),
     };
-    json["change"] = json!(change_code(change));
+    if let (Value::Object(json), Value::Object(fields)) = (&mut json, fields) {
+        json.extend(fields);
+    }
     json
 }
 

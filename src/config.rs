@@ -76,9 +76,7 @@ impl Config {
                 refuse(&variable, &value, &problem);
             }
         }
-        for (key, count) in
-            [(Key::MinCapacity, defaults.min_capacity), (Key::WakeInstances, defaults.wake_instances)]
-        {
+        for (key, count) in [(Key::MinCapacity, defaults.min_capacity), (Key::WakeInstances, defaults.wake_instances)] {
             if count > defaults.max_capacity {
                 let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {}", defaults.max_capacity);
                 refuse(&default_variable(key), &count.to_string(), &problem);
@@ -109,9 +107,8 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-        let lookup = |name: &str| {
-            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
-        };
+        let lookup =
+            |name: &str| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned());
         Config::read(lookup).map_err(|error| error.to_string())
     }
 
@@ -156,8 +153,7 @@ mod tests {
             wake_instances: 3,
             ..Settings::default()
         };
-        let want =
-            Rules { tag_prefix: "team/zero:".to_owned(), manage: Manage::All, defaults, capacity_limit: 10 };
+        let want = Rules { tag_prefix: "team/zero:".to_owned(), manage: Manage::All, defaults, capacity_limit: 10 };
         assert_eq!(rules, want);
     }
 

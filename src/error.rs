@@ -15,11 +15,11 @@ pub enum Error {
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(
-        "no result after {} ms, just before the function's time-out; AWS answers slowly or not at all, and the next \
-         delivery or sweep goes on from what has been done",
+        "{subject}: no result after {} ms, just before the function's time-out; AWS answers slowly or not at all, and \
+         the next delivery or sweep goes on from what has been done",
         after.as_millis()
     )]
-    DeadlineExceeded { after: Duration },
+    DeadlineExceeded { subject: String, after: Duration },
 }
 
 impl Error {

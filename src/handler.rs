@@ -42,44 +42,49 @@ impl Function {
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let started = Instant::now();
         let calls_before = self.aws.calls();
-        let request_id = event.context.request_id.clone();
-        let answer = match time_left(event.context.deadline(), (self.now)()) {
-            Some(after) => tokio::time::timeout(after, self.answer(&event.payload))
-                .await
-                .unwrap_or(Err(Error::DeadlineExceeded { after })),
-            None => self.answer(&event.payload).await,
+        let request_id = event.context.request_id.as_str();
+        let (endpoint, answer) = match payload::parse(&event.payload, &self.config.rules) {
+            Ok(invocation) => {
+                let endpoint = invocation.endpoint().cloned();
+                (endpoint, self.answer_in_time(invocation, event.context.deadline()).await)
+            }
+            Err(error) => (None, Err(error.into())),
         };
         let cost = Cost { aws_calls: self.aws.calls() - calls_before, took: started.elapsed() };
         match answer {
             Ok(answer) => {
-                telemetry::answered(&request_id, &answer, cost);
+                telemetry::answered(request_id, &answer, cost);
                 Ok(answer.to_json())
             }
             Err(error) => {
-                telemetry::failed(&request_id, &error, cost);
+                telemetry::failed(request_id, endpoint.as_ref(), &error, cost);
                 Err(error.into())
             }
         }
     }
 
-    async fn answer(&self, payload: &Value) -> Result<Answer, Error> {
-        match payload::parse(payload, &self.config.rules)? {
+    async fn answer_in_time(&self, invocation: Invocation, deadline: SystemTime) -> Result<Answer, Error> {
+        let Some(after) = time_left(deadline, (self.now)()) else {
+            return self.answer(invocation).await;
+        };
+        let subject = invocation.endpoint().map_or_else(String::new, |name| format!("endpoint {name}"));
+        tokio::time::timeout(after, self.answer(invocation))
+            .await
+            .unwrap_or(Err(Error::DeadlineExceeded { subject, after }))
+    }
+
+    async fn answer(&self, invocation: Invocation) -> Result<Answer, Error> {
+        match invocation {
             Invocation::Ignored { endpoint } => Ok(Answer::skipped(endpoint, SkipReason::IgnoredEvent)),
             Invocation::Endpoint { verb, name, arn, is_likely_ours } => {
-                let is_likely_ours =
-                    is_likely_ours || verb == Verb::Remove || self.config.rules.manage == Manage::All;
+                let is_likely_ours = is_likely_ours || verb == Verb::Remove || self.config.rules.manage == Manage::All;
                 let observed = self.observe(&name, arn.as_deref(), is_likely_ours).await?;
                 self.reconcile(verb, &observed).await
             }
         }
     }
 
-    async fn observe(
-        &self,
-        name: &EndpointName,
-        arn: Option<&str>,
-        is_likely_ours: bool,
-    ) -> Result<Observed, Error> {
+    async fn observe(&self, name: &EndpointName, arn: Option<&str>, is_likely_ours: bool) -> Result<Observed, Error> {
         let rules = &self.config.rules;
         let is_likely_ours = is_likely_ours || self.was_managed(name);
         let observed = self.aws.observe(name, rules, is_likely_ours).await?;
@@ -146,17 +151,13 @@ impl Function {
     /// way through.
     fn failed_update(&self, endpoint: &Endpoint) -> Option<String> {
         let reason = endpoint.failure_reason.as_deref()?;
-        let is_about_scaling =
-            ["scaling", "scalable"].iter().any(|word| reason.to_ascii_lowercase().contains(word));
+        let is_about_scaling = ["scaling", "scalable"].iter().any(|word| reason.to_ascii_lowercase().contains(word));
         let way_through = format!(
             "; to change the instance type, set the tag {} to false, wait until the answer is removed, update the \
              endpoint, and set the tag to true again",
             self.config.rules.tag(Key::Enabled)
         );
-        Some(format!(
-            "the endpoint's last update failed: {reason}{}",
-            if is_about_scaling { &way_through } else { "" }
-        ))
+        Some(format!("the endpoint's last update failed: {reason}{}", if is_about_scaling { &way_through } else { "" }))
     }
 
     fn was_managed(&self, name: &EndpointName) -> bool {

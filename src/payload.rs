@@ -31,6 +31,17 @@ pub enum Verb {
     Remove,
 }
 
+impl Invocation {
+    /// The endpoint that it is about.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&EndpointName> {
+        match self {
+            Self::Endpoint { name, .. } => Some(name),
+            Self::Ignored { endpoint } => endpoint.as_ref(),
+        }
+    }
+}
+
 /// A payload that says nothing that the function understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -94,9 +105,9 @@ fn endpoint_name(value: Option<&Value>, place: &str) -> Result<EndpointName, Inv
         None => invalid(format!("{place} is missing")),
         Some(Value::String(name)) => match EndpointName::new(name) {
             Some(name) => Ok(name),
-            None => invalid(format!(
-                "{place} {name:?} is no name of an endpoint (1 to 63 letters, digits and hyphens)"
-            )),
+            None => {
+                invalid(format!("{place} {name:?} is no name of an endpoint (1 to 63 letters, digits and hyphens)"))
+            }
         },
         Some(other) => invalid(format!("{place} is {}, not a string", kind_of(other))),
     }

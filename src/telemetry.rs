@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::answer::{Answer, Outcome, change_code, reason_code};
 use crate::error::Error;
+use crate::reconcile::EndpointName;
 
 /// Starts logging to standard output. `level` is that of `AWS_LAMBDA_LOG_LEVEL`.
 pub fn start(level: Option<&str>) {
@@ -60,8 +61,7 @@ impl Cost {
 pub fn answered(request_id: &str, answer: &Answer, cost: Cost) {
     let endpoint = answer.endpoint.as_ref().map(tracing::field::display);
     let outcome = answer.outcome.as_str();
-    let changes: Vec<&str> =
-        answer.outcome.plans().iter().flat_map(|plan| &plan.changes).map(change_code).collect();
+    let changes: Vec<&str> = answer.outcome.plans().iter().flat_map(|plan| &plan.changes).map(change_code).collect();
     let changes = changes.join(" ");
     let detail = detail(&answer.outcome);
     let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
@@ -69,9 +69,10 @@ pub fn answered(request_id: &str, answer: &Answer, cost: Cost) {
 }
 
 /// The one line of an invocation that failed.
-pub fn failed(request_id: &str, error: &Error, cost: Cost) {
+pub fn failed(request_id: &str, endpoint: Option<&EndpointName>, error: &Error, cost: Cost) {
+    let endpoint = endpoint.map(tracing::field::display);
     let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
-    tracing::error!(error_type = error.error_type(), aws_calls, milliseconds, request_id, "{error}");
+    tracing::error!(endpoint, error_type = error.error_type(), aws_calls, milliseconds, request_id, "{error}");
 }
 
 /// What a person wants to read beside the outcome.

@@ -33,8 +33,7 @@ impl Aws {
                     Change::DeleteScalingPolicy(name) => self.delete_policy(resource, name).await?,
                     Change::DeleteScheduledAction(name) => self.delete_action(resource, name).await?,
                     Change::DeleteAlarms(kinds) => {
-                        let names =
-                            kinds.iter().map(|kind| alarm_name(&observed.name, &plan.variant, *kind)).collect();
+                        let names = kinds.iter().map(|kind| alarm_name(&observed.name, &plan.variant, *kind)).collect();
                         self.delete_alarms(resource, names).await?;
                     }
                     Change::DeregisterScalableTarget => self.deregister_target(resource).await?,

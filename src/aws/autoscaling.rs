@@ -103,11 +103,7 @@ impl Aws {
     }
 
     /// Reads the scheduled actions of a resource into `scaling`.
-    pub(super) async fn describe_actions(
-        &self,
-        resource: Resource<'_>,
-        scaling: &mut Scaling,
-    ) -> Result<(), ApiError> {
+    pub(super) async fn describe_actions(&self, resource: Resource<'_>, scaling: &mut Scaling) -> Result<(), ApiError> {
         let mut pages = self
             .autoscaling
             .describe_scheduled_actions()
@@ -177,9 +173,9 @@ impl Aws {
             ScalingPolicy::TargetTracking(tracking) => request
                 .policy_type(SdkPolicyType::TargetTrackingScaling)
                 .target_tracking_scaling_policy_configuration(built(target_tracking(tracking))?),
-            ScalingPolicy::Step(step) => request
-                .policy_type(SdkPolicyType::StepScaling)
-                .step_scaling_policy_configuration(step_scaling(step)),
+            ScalingPolicy::Step(step) => {
+                request.policy_type(SdkPolicyType::StepScaling).step_scaling_policy_configuration(step_scaling(step))
+            }
         };
         let label = format!("{}, policy {name}", resource.label);
         let output = request.send().await.map_err(|error| ApiError::new(OPERATION, &label, &error))?;
@@ -281,9 +277,8 @@ fn policy_type(policy_type: &SdkPolicyType) -> PolicyType {
 /// `None`: nothing that we would write.
 fn recognise_policy(policy: &SdkPolicy) -> Option<ScalingPolicy> {
     match policy_type(&policy.policy_type) {
-        PolicyType::TargetTracking => {
-            recognise_tracking(policy.target_tracking_scaling_policy_configuration()?).map(ScalingPolicy::TargetTracking)
-        }
+        PolicyType::TargetTracking => recognise_tracking(policy.target_tracking_scaling_policy_configuration()?)
+            .map(ScalingPolicy::TargetTracking),
         PolicyType::Step => recognise_step(policy.step_scaling_policy_configuration()?).map(ScalingPolicy::Step),
         PolicyType::Other => None,
     }
@@ -305,11 +300,7 @@ fn recognise_tracking(config: &TargetTrackingScalingPolicyConfiguration) -> Opti
     is_plain.then_some(())?;
     Some(TargetTracking {
         target_value: config.target_value,
-        metric: Metric {
-            name: custom.metric_name()?.to_owned(),
-            endpoint: dimension.value().to_owned(),
-            statistic,
-        },
+        metric: Metric { name: custom.metric_name()?.to_owned(), endpoint: dimension.value().to_owned(), statistic },
         scale_in_cooldown: config.scale_in_cooldown().unwrap_or(DEFAULT_COOLDOWN),
         scale_out_cooldown: config.scale_out_cooldown().unwrap_or(DEFAULT_COOLDOWN),
         disable_scale_in: config.disable_scale_in().unwrap_or(false),

@@ -20,7 +20,8 @@ impl Aws {
         let mut pages =
             self.cloudwatch.describe_alarms().alarm_name_prefix(endpoint.alarm_prefix()).into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ApiError::new("DescribeAlarms", &format!("endpoint {endpoint}"), &error))?;
+            let page =
+                page.map_err(|error| ApiError::new("DescribeAlarms", &format!("endpoint {endpoint}"), &error))?;
             for alarm in page.metric_alarms.unwrap_or_default() {
                 if let Some((owner, variant, kind)) = alarm.alarm_name().and_then(owned_alarm)
                     && owner == *endpoint

@@ -29,21 +29,39 @@ impl ApiErrorKind {
     /// By AWS's error code, as the service models and the API references of the three services spell them.
     fn of_code(code: &str) -> Self {
         match code {
-            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "UnrecognizedClientException"
-            | "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException" | "SignatureDoesNotMatch"
-            | "InvalidSignatureException" | "MissingAuthenticationToken" => Self::AccessDenied,
-            "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"
-            | "RequestThrottled" | "RequestThrottledException" | "TooManyRequestsException" | "SlowDown" => {
-                Self::Throttled
-            }
-            "LimitExceeded" | "LimitExceededException" | "LimitExceededFault" | "ResourceLimitExceeded"
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "UnauthorizedOperation"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "MissingAuthenticationToken" => Self::AccessDenied,
+            "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "SlowDown" => Self::Throttled,
+            "LimitExceeded"
+            | "LimitExceededException"
+            | "LimitExceededFault"
+            | "ResourceLimitExceeded"
             | "TooManyTagsException" => Self::LimitExceeded,
             "ConcurrentUpdateException" | "ResourceConflict" | "ConcurrentModificationException" => {
                 Self::ConcurrentUpdate
             }
             "ObjectNotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" => Self::NotFound,
-            "InternalFailure" | "InternalServiceException" | "InternalServiceError" | "InternalServerError"
-            | "ServiceUnavailable" | "ServiceUnavailableException" => Self::ServerError,
+            "InternalFailure"
+            | "InternalServiceException"
+            | "InternalServiceError"
+            | "InternalServerError"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException" => Self::ServerError,
             _ => Self::Rejected,
         }
     }

@@ -83,10 +83,8 @@ impl Aws {
             if matches!(rules.read(&endpoint.tags), Ok(Wish::None | Wish::OptOut)) {
                 (config, observed) = (None, Observed::bare(name.clone()));
             } else {
-                (config, observed) = tokio::try_join!(
-                    configuration,
-                    self.observe_scaling(name.clone(), None, variants, alarms)
-                )?;
+                (config, observed) =
+                    tokio::try_join!(configuration, self.observe_scaling(name.clone(), None, variants, alarms))?;
             }
         }
         if let Some(config) = config {

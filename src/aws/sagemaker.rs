@@ -47,9 +47,7 @@ impl Aws {
         const OPERATION: &str = "DescribeEndpoint";
         let resource = format!("endpoint {name}");
         match self.sagemaker.describe_endpoint().endpoint_name(name.as_str()).send().await {
-            Ok(output) => described(output)
-                .map(Some)
-                .map_err(|what| ApiError::incomplete(OPERATION, &resource, what)),
+            Ok(output) => described(output).map(Some).map_err(|what| ApiError::incomplete(OPERATION, &resource, what)),
             Err(error) => match ApiError::new(OPERATION, &resource, &error) {
                 error if error.is_not_found() => Ok(None),
                 error => Err(error),

@@ -74,7 +74,8 @@ fn wake_policy(settings: &Settings) -> ScalingPolicy {
 /// to wait out, and the first request is served a minute sooner than with AWS's example of two.
 fn wake_alarm(endpoint: &EndpointName) -> Alarm {
     Alarm {
-        description: "Starts an instance when a request waits and none runs. Kept by sagemaker-scale-to-zero.".to_owned(),
+        description: "Starts an instance when a request waits and none runs. Kept by sagemaker-scale-to-zero."
+            .to_owned(),
         metric: metric(endpoint, "HasBacklogWithoutCapacity"),
         comparison: Comparison::GreaterThanOrEqualToThreshold,
         threshold: 1.0,
@@ -96,11 +97,8 @@ mod tests {
     #[test]
     fn the_defaults_give_target_tracking_from_zero_and_a_way_to_wake() {
         let scaling = desired(&demo(), &Settings::default());
-        let average = |name: &str| Metric {
-            name: name.to_owned(),
-            endpoint: "demo".to_owned(),
-            statistic: Statistic::Average,
-        };
+        let average =
+            |name: &str| Metric { name: name.to_owned(), endpoint: "demo".to_owned(), statistic: Statistic::Average };
         assert_eq!(
             scaling.target,
             Some(ScalableTarget { min_capacity: 0, max_capacity: 5, suspended: Suspended::default() })
@@ -137,10 +135,9 @@ mod tests {
 
     #[test]
     fn nothing_wakes_where_an_instance_always_runs_or_the_user_said_no() {
-        for settings in [
-            Settings { min_capacity: 1, ..Settings::default() },
-            Settings { wake: false, ..Settings::default() },
-        ] {
+        for settings in
+            [Settings { min_capacity: 1, ..Settings::default() }, Settings { wake: false, ..Settings::default() }]
+        {
             let scaling = desired(&demo(), &settings);
             assert_eq!(scaling.policies.keys().copied().collect::<Vec<_>>(), [PolicyName::Backlog], "{settings:?}");
             assert!(scaling.alarms.is_empty(), "{settings:?}");

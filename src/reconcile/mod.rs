@@ -186,10 +186,12 @@ fn configure_all(
     for variant in &endpoint.variants {
         let scaling = observed.get(&variant.name).cloned().unwrap_or_else(nothing_of_ours);
         if !settings.takeover {
-            conflicts.extend(scaling.foreign.iter().map(|foreign| Conflict {
-                variant: variant.name.clone(),
-                foreign: foreign.clone(),
-            }));
+            conflicts.extend(
+                scaling
+                    .foreign
+                    .iter()
+                    .map(|foreign| Conflict { variant: variant.name.clone(), foreign: foreign.clone() }),
+            );
         }
         let changes = configure(&scaling, &desired(&endpoint.name, settings));
         problems.extend(surprise_shrink(rules, variant, settings, &changes));

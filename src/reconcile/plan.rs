@@ -5,9 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{AlarmKind, PolicyName, VariantName};
-use super::scaling::{
-    Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended,
-};
+use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended};
 
 /// One write to AWS, on one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,11 +50,16 @@ pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
     changes.extend(first);
     put_policy(&mut changes, PolicyName::Wake, observed, desired);
     put_alarm(&mut changes, AlarmKind::Wake, observed, desired);
-    // Two target-tracking policies on one metric are refused, so another's goes before ours comes.
+    // Two target-tracking policies on one metric are refused, so what shouldn't be there goes before ours comes.
     changes.extend(observed.foreign.iter().map(|foreign| match foreign.kind {
         ForeignKind::ScalingPolicy => Change::DeleteScalingPolicy(foreign.name.clone()),
         ForeignKind::ScheduledAction => Change::DeleteScheduledAction(foreign.name.clone()),
     }));
+    for name in PolicyName::ALL {
+        if observed.policy_type(name).is_some() && !desired.policies.contains_key(&name) {
+            changes.push(Change::DeleteScalingPolicy(name.to_string()));
+        }
+    }
     changes.extend(later);
     for (name, action) in &desired.actions {
         if observed.actions.get(name) != Some(action) {
@@ -72,17 +75,13 @@ pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
             changes.push(Change::DeleteScheduledAction(name.clone()));
         }
     }
-    for name in PolicyName::ALL {
-        if observed.policy_type(name).is_some() && !desired.policies.contains_key(&name) {
-            changes.push(Change::DeleteScalingPolicy(name.to_string()));
-        }
-    }
     delete_alarms(&mut changes, observed, desired);
     changes
 }
 
 fn put_policy(changes: &mut Vec<Change>, name: PolicyName, observed: &Scaling, desired: &Scaling) {
-    let Some(policy) = desired.policies.get(&name).filter(|policy| observed.policies.get(&name) != Some(*policy)) else {
+    let Some(policy) = desired.policies.get(&name).filter(|policy| observed.policies.get(&name) != Some(*policy))
+    else {
         return;
     };
     // A policy keeps its type for life.
@@ -95,8 +94,8 @@ fn put_policy(changes: &mut Vec<Change>, name: PolicyName, observed: &Scaling, d
 /// After its policy: the alarm's action is the ARN that the policy got.
 fn put_alarm(changes: &mut Vec<Change>, kind: AlarmKind, observed: &Scaling, desired: &Scaling) {
     let Some(alarm) = desired.alarms.get(&kind) else { return };
-    let policy_is_another = observed.policy_type(kind.policy())
-        != desired.policies.get(&kind.policy()).map(ScalingPolicy::policy_type);
+    let policy_is_another =
+        observed.policy_type(kind.policy()) != desired.policies.get(&kind.policy()).map(ScalingPolicy::policy_type);
     if observed.alarms.get(&kind) != Some(alarm) || policy_is_another {
         changes.push(Change::PutMetricAlarm(kind, alarm.clone()));
     }

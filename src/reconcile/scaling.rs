@@ -41,7 +41,11 @@ impl Scaling {
     /// Whether an instance is started when a request waits and none runs.
     #[must_use]
     pub fn can_wake(&self) -> bool {
-        self.policies.contains_key(&PolicyName::Wake)
+        let adds_instances = |policy: &ScalingPolicy| match policy {
+            ScalingPolicy::Step(step) => step.adjustment == Adjustment::ChangeInCapacity && step.amount > 0,
+            ScalingPolicy::TargetTracking(_) => false,
+        };
+        self.policies.get(&PolicyName::Wake).is_some_and(adds_instances)
             && self.alarms.contains_key(&AlarmKind::Wake)
             && self.target.as_ref().is_some_and(|target| !target.suspended.scale_out)
     }

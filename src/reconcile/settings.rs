@@ -255,7 +255,11 @@ impl Rules {
                 None => Err(self.unknown(name)),
             };
             if let Err(problem) = outcome {
-                problems.push(Problem { tag: format!("{}{name}", self.tag_prefix), value: Some(value.to_owned()), problem });
+                problems.push(Problem {
+                    tag: format!("{}{name}", self.tag_prefix),
+                    value: Some(value.to_owned()),
+                    problem,
+                });
             }
         }
         settings.max_capacity_is_tagged = tagged.contains(&Key::MaxCapacity);
@@ -295,7 +299,11 @@ impl Rules {
         if min > max {
             match (tagged.contains(&Key::MinCapacity), max_is_tagged) {
                 (true, true) => {
-                    add(Key::MaxCapacity, max, format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()));
+                    add(
+                        Key::MaxCapacity,
+                        max,
+                        format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()),
+                    );
                 }
                 (true, false) => add(Key::MinCapacity, min, above_max()),
                 (false, _) => settings.min_capacity = max,

@@ -108,14 +108,9 @@ mod tests {
 
     #[test]
     fn switches() {
-        for (text, want) in [
-            ("true", Some(true)),
-            ("false ", Some(false)),
-            ("True", None),
-            ("yes", None),
-            ("1", None),
-            ("", None),
-        ] {
+        for (text, want) in
+            [("true", Some(true)), ("false ", Some(false)), ("True", None), ("yes", None), ("1", None), ("", None)]
+        {
             assert_eq!(switch(text), want, "tag value {text:?}");
         }
     }

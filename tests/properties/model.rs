@@ -1,0 +1,284 @@
+//! A reference model of an account: one endpoint, and what Application Auto Scaling and CloudWatch hold for it. It
+//! refuses what AWS refuses, and hands out a fresh id with every policy that is created, as AWS does with ARNs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sagemaker_scale_to_zero::reconcile::{
+    Alarm, AlarmKind, Change, Decision, Endpoint, EndpointName, EndpointStatus, Foreign, ForeignKind, Hosting,
+    Inference, PolicyName, PolicyType, Removal, Request, Rules, ScalableTarget, Scaling, ScalingPolicy, Tags,
+    TargetTracking, Variant, VariantName, VariantPlan, decide,
+};
+
+pub(crate) fn endpoint_name() -> EndpointName {
+    EndpointName::new("demo").unwrap()
+}
+
+pub(crate) fn variant_name(name: &str) -> VariantName {
+    VariantName::new(name).unwrap()
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Policy {
+    pub(crate) id: u32,
+    pub(crate) content: PolicyContent,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PolicyContent {
+    Known(ScalingPolicy),
+    /// Something that the function would not write, under its own name or another's.
+    Other(PolicyType),
+}
+
+/// An alarm, and the id of the policy that it drives, whether that still exists or not.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DrivenAlarm {
+    pub(crate) alarm: Alarm,
+    pub(crate) drives: u32,
+}
+
+/// What hangs on one variant's name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Resources {
+    pub(crate) target: Option<ScalableTarget>,
+    pub(crate) policies: BTreeMap<String, Policy>,
+    pub(crate) actions: BTreeSet<String>,
+    pub(crate) alarms: BTreeMap<AlarmKind, DrivenAlarm>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Account {
+    /// The live variant and how many instances it runs; `None` when the endpoint doesn't exist.
+    pub(crate) endpoint: Option<(VariantName, i32)>,
+    pub(crate) updating: bool,
+    pub(crate) tags: Tags,
+    pub(crate) resources: BTreeMap<VariantName, Resources>,
+    next_id: u32,
+}
+
+impl Account {
+    pub(crate) fn with_endpoint(variant: &str, instances: i32, tags: Tags) -> Self {
+        Self {
+            endpoint: Some((variant_name(variant), instances)),
+            updating: false,
+            tags,
+            resources: BTreeMap::new(),
+            next_id: 1,
+        }
+    }
+
+    pub(crate) fn fresh_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn observed_endpoint(&self) -> Option<Endpoint> {
+        let (variant, instances) = self.endpoint.clone()?;
+        Some(Endpoint {
+            name: endpoint_name(),
+            status: if self.updating { EndpointStatus::Other } else { EndpointStatus::InService },
+            failure_reason: None,
+            inference: Inference::Asynchronous,
+            variants: vec![Variant {
+                name: variant,
+                current_instances: Some(instances),
+                desired_instances: Some(instances),
+                hosting: Hosting::Instances,
+                instance_type: Some("ml.g5.xlarge".to_owned()),
+            }],
+            tags: self.tags.clone(),
+        })
+    }
+
+    pub(crate) fn observed(&self, variant: &VariantName) -> Scaling {
+        self.resources.get(variant).map(Resources::observed).unwrap_or_default()
+    }
+
+    fn observed_scaling(&self) -> BTreeMap<VariantName, Scaling> {
+        let live = self.endpoint.iter().map(|(variant, _)| variant);
+        live.chain(self.resources.keys()).map(|variant| (variant.clone(), self.observed(variant))).collect()
+    }
+
+    pub(crate) fn decide(&self, request: Request, rules: &Rules) -> Decision {
+        decide(request, rules, self.observed_endpoint().as_ref(), &self.observed_scaling())
+    }
+
+    /// One invocation, of which only the first `calls` writes succeed. Checks `check` before and after every write.
+    pub(crate) fn invoke(
+        &mut self,
+        request: Request,
+        rules: &Rules,
+        calls: usize,
+        check: impl Fn(&Self, &Change),
+    ) -> Decision {
+        let decision = self.decide(request, rules);
+        let writes: Vec<(VariantName, Change)> = plans(&decision)
+            .iter()
+            .flat_map(|plan| plan.changes.iter().map(|change| (plan.variant.clone(), change.clone())))
+            .collect();
+        for (variant, change) in writes.into_iter().take(calls) {
+            if let Err(refusal) = self.make(&variant, &change) {
+                panic!("AWS refuses {change:?}: {refusal}");
+            }
+            check(self, &change);
+        }
+        decision
+    }
+
+    /// Invokes until nothing is left to do; an instance that a removal waits for comes up in between.
+    pub(crate) fn settle(&mut self, rules: &Rules, check: impl Fn(&Self, &Change)) -> Decision {
+        self.updating = false;
+        let decision = self.invoke(Request::Apply, rules, usize::MAX, &check);
+        if matches!(decision, Decision::Remove(_, Removal::AwaitsInstance)) {
+            assert!(self.endpoint.as_ref().is_some_and(|(_, instances)| *instances > 0), "no instance was started");
+            return self.invoke(Request::Event, rules, usize::MAX, &check);
+        }
+        decision
+    }
+
+    /// One write, as AWS would do it or refuse it.
+    pub(crate) fn make(&mut self, variant: &VariantName, change: &Change) -> Result<(), &'static str> {
+        let id = self.fresh_id();
+        let live = self.endpoint.as_mut().filter(|(name, _)| name == variant);
+        let resources = self.resources.entry(variant.clone()).or_default();
+        match change {
+            Change::RegisterScalableTarget(target) => {
+                let (_, instances) = live.ok_or("no such variant")?;
+                if target.min_capacity > target.max_capacity {
+                    return Err("MinCapacity is above MaxCapacity");
+                }
+                *instances = (*instances).clamp(target.min_capacity, target.max_capacity);
+                resources.target = Some(target.clone());
+            }
+            Change::PutScalingPolicy(name, policy) => {
+                resources.target.as_ref().ok_or("ObjectNotFoundException: no scalable target")?;
+                let same_metric = |other: &TargetTracking| match policy {
+                    ScalingPolicy::TargetTracking(tracking) => tracking.metric == other.metric,
+                    ScalingPolicy::Step(_) => false,
+                };
+                let clashes = resources.policies.iter().any(|(other, held)| {
+                    other != name.as_str()
+                        && matches!(&held.content, PolicyContent::Known(ScalingPolicy::TargetTracking(held)) if same_metric(held))
+                });
+                if clashes {
+                    return Err("a second target-tracking policy on one metric");
+                }
+                match resources.policies.get(name.as_str()) {
+                    Some(held) if held.content.policy_type() != policy.policy_type() => {
+                        return Err("a policy keeps its type");
+                    }
+                    held => {
+                        let id = held.map_or(id, |held| held.id);
+                        let content = PolicyContent::Known(policy.clone());
+                        resources.policies.insert(name.to_string(), Policy { id, content });
+                    }
+                }
+            }
+            Change::PutMetricAlarm(kind, alarm) => {
+                let policy =
+                    resources.policies.get(kind.policy().as_str()).ok_or("the alarm has no policy to drive")?;
+                let drives = policy.id;
+                resources.alarms.insert(*kind, DrivenAlarm { alarm: alarm.clone(), drives });
+            }
+            Change::PutScheduledAction(name, _) => {
+                resources.target.as_ref().ok_or("ObjectNotFoundException: no scalable target")?;
+                resources.actions.insert(name.clone());
+            }
+            Change::DeleteScalingPolicy(name) => {
+                resources.policies.remove(name).ok_or("ObjectNotFoundException: no such policy")?;
+            }
+            Change::DeleteScheduledAction(name) => {
+                if !resources.actions.remove(name) {
+                    return Err("ObjectNotFoundException: no such action");
+                }
+            }
+            Change::DeleteAlarms(kinds) => {
+                for kind in kinds {
+                    resources.alarms.remove(kind).ok_or("ResourceNotFound: no such alarm")?;
+                }
+            }
+            Change::DeregisterScalableTarget => {
+                resources.target.take().ok_or("ObjectNotFoundException: no scalable target")?;
+                resources.policies.clear();
+                resources.actions.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a request could wait for ever: the live variant has no instance, or may lose its last one, and nothing
+    /// would start one.
+    pub(crate) fn is_stranded(&self) -> bool {
+        let Some((variant, instances)) = &self.endpoint else { return false };
+        let scaling = self.observed(variant);
+        let keeps_one = scaling.target.as_ref().is_some_and(|target| target.min_capacity > 0);
+        let may_sleep = scaling.can_scale_in() && scaling.target.as_ref().is_some_and(ScalableTarget::may_reach_zero);
+        (*instances == 0 || may_sleep) && !keeps_one && !scaling.can_wake()
+    }
+
+    /// Everything in the account that bears one of our names.
+    pub(crate) fn ours(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (variant, resources) in &self.resources {
+            let policies = resources.policies.keys().filter(|name| PolicyName::owned(name).is_some());
+            found.extend(policies.map(|name| format!("{variant}: policy {name}")));
+            let actions = resources.actions.iter().filter(|name| name.starts_with("scale-to-zero-warm"));
+            found.extend(actions.map(|name| format!("{variant}: action {name}")));
+            found.extend(resources.alarms.keys().map(|kind| format!("{variant}: alarm {kind:?}")));
+        }
+        found
+    }
+}
+
+impl PolicyContent {
+    fn policy_type(&self) -> PolicyType {
+        match self {
+            Self::Known(policy) => policy.policy_type(),
+            Self::Other(policy_type) => *policy_type,
+        }
+    }
+}
+
+impl Resources {
+    fn observed(&self) -> Scaling {
+        let mut scaling = Scaling { target: self.target.clone(), ..Scaling::default() };
+        for (name, policy) in &self.policies {
+            match (PolicyName::owned(name), &policy.content) {
+                (None, _) => _ = scaling.foreign.insert(foreign(ForeignKind::ScalingPolicy, name)),
+                (Some(name), PolicyContent::Known(known)) => _ = scaling.policies.insert(name, known.clone()),
+                (Some(name), PolicyContent::Other(kind)) => _ = scaling.strays.policies.insert(name, *kind),
+            }
+        }
+        for name in &self.actions {
+            if name.starts_with("scale-to-zero-warm") {
+                scaling.strays.actions.insert(name.clone());
+            } else {
+                scaling.foreign.insert(foreign(ForeignKind::ScheduledAction, name));
+            }
+        }
+        for (kind, driven) in &self.alarms {
+            let policy = self.policies.get(kind.policy().as_str());
+            if policy.is_some_and(|policy| policy.id == driven.drives) {
+                scaling.alarms.insert(*kind, driven.alarm.clone());
+            } else {
+                scaling.strays.alarms.insert(*kind);
+            }
+        }
+        scaling
+    }
+}
+
+fn foreign(kind: ForeignKind, name: &str) -> Foreign {
+    Foreign { kind, name: name.to_owned() }
+}
+
+pub(crate) fn plans(decision: &Decision) -> &[VariantPlan] {
+    match decision {
+        Decision::Configure(plans, _) | Decision::Remove(plans, _) => plans,
+        Decision::Skip(_) | Decision::Invalid(_) | Decision::Conflict(..) => &[],
+    }
+}
+
+pub(crate) fn is_empty(decision: &Decision) -> bool {
+    plans(decision).iter().all(|plan| plan.changes.is_empty())
+}
