@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use aws_sdk_applicationautoscaling::error::BuildError;
 use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
-    PolicyType as SdkPolicyType, ScalableDimension, ScalableTargetAction, ScalingPolicy as SdkPolicy,
-    ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment, StepScalingPolicyConfiguration, SuspendedState,
-    TargetTrackingScalingPolicyConfiguration,
+    PolicyType as SdkPolicyType, ScalableDimension, ScalingPolicy as SdkPolicy, ServiceNamespace, StepAdjustment,
+    StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
     Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling, ScalingPolicy,
-    ScheduledAction, Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
+    Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
 };
 
 /// Seconds, where a policy was put without a cooldown: the default for endpoint variants
@@ -115,13 +114,11 @@ impl Aws {
             .send();
         while let Some(action) = pages.next().await {
             let action = action.map_err(|error| ApiError::new("DescribeScheduledActions", resource.label, &error))?;
-            let name = action.scheduled_action_name.clone();
-            if !is_owned_action(&name) {
-                scaling.foreign.insert(Foreign { kind: ForeignKind::ScheduledAction, name });
-            } else if let Some(recognised) = recognise_action(&action) {
-                scaling.actions.insert(name, recognised);
+            let name = action.scheduled_action_name;
+            if is_owned_action(&name) {
+                scaling.actions.insert(name);
             } else {
-                scaling.strays.actions.insert(name);
+                scaling.foreign.insert(Foreign { kind: ForeignKind::ScheduledAction, name });
             }
         }
         Ok(())
@@ -180,33 +177,6 @@ impl Aws {
         let label = format!("{}, policy {name}", resource.label);
         let output = request.send().await.map_err(|error| ApiError::new(OPERATION, &label, &error))?;
         Ok(output.policy_arn)
-    }
-
-    pub(super) async fn put_action(
-        &self,
-        resource: Resource<'_>,
-        name: &str,
-        action: &ScheduledAction,
-    ) -> Result<(), ApiError> {
-        let bounds = ScalableTargetAction::builder()
-            .set_min_capacity(action.min_capacity)
-            .set_max_capacity(action.max_capacity)
-            .build();
-        self.autoscaling
-            .put_scheduled_action()
-            .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
-            .resource_id(resource.id)
-            .scheduled_action_name(name)
-            .schedule(&action.schedule)
-            .set_timezone(action.timezone.clone())
-            .scalable_target_action(bounds)
-            .send()
-            .await
-            .map_err(|error| {
-                ApiError::new("PutScheduledAction", &format!("{}, action {name}", resource.label), &error)
-            })?;
-        Ok(())
     }
 
     /// A policy that is gone already is as good as deleted.
@@ -367,16 +337,4 @@ fn step_scaling(step: &StepScaling) -> StepScalingPolicyConfiguration {
         .cooldown(step.cooldown)
         .metric_aggregation_type(MetricAggregationType::Average)
         .build()
-}
-
-/// `None`: nothing that we would write.
-fn recognise_action(action: &SdkAction) -> Option<ScheduledAction> {
-    (action.start_time.is_none() && action.end_time.is_none()).then_some(())?;
-    let bounds = action.scalable_target_action();
-    Some(ScheduledAction {
-        schedule: action.schedule.clone(),
-        timezone: action.timezone.clone(),
-        min_capacity: bounds.and_then(ScalableTargetAction::min_capacity),
-        max_capacity: bounds.and_then(ScalableTargetAction::max_capacity),
-    })
 }

@@ -118,7 +118,6 @@ impl Aws {
                 self.describe_actions(resource, &mut by_actions)
             )?;
             by_policies.actions = by_actions.actions;
-            by_policies.strays.actions = by_actions.strays.actions;
             by_policies.foreign.append(&mut by_actions.foreign);
             Ok::<_, ApiError>((by_policies, arns))
         }));

@@ -51,7 +51,6 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
         autoscaling::deregister_scalable_target::DeregisterScalableTargetError,
         autoscaling::put_scaling_policy::PutScalingPolicyError,
         autoscaling::delete_scaling_policy::DeleteScalingPolicyError,
-        autoscaling::put_scheduled_action::PutScheduledActionError,
         autoscaling::delete_scheduled_action::DeleteScheduledActionError,
         autoscaling::describe_scalable_targets::DescribeScalableTargetsError,
         autoscaling::describe_scaling_policies::DescribeScalingPoliciesError,
@@ -64,5 +63,4 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
 /// Whether the operation puts something on a scalable target that we registered before.
 fn needs_a_target(error: &OperationError) -> bool {
     error.downcast_ref::<autoscaling::put_scaling_policy::PutScalingPolicyError>().is_some()
-        || error.downcast_ref::<autoscaling::put_scheduled_action::PutScheduledActionError>().is_some()
 }

@@ -21,7 +21,7 @@ pub use names::{
 pub use plan::{Change, Removal, VariantPlan, configure, remove};
 pub use scaling::{
     Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
-    ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
+    ScalingPolicy, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
 };
 pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
 
@@ -84,10 +84,7 @@ pub fn decide(
         EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
     }
     let wish = rules.read(&endpoint.tags);
-    let is_leaving = |scaling: &Scaling| {
-        scaling.target.as_ref().is_some_and(|target| target.suspended == Suspended::LEAVING) && scaling.has_ours()
-    };
-    let finishes_removal = request == Request::Event && observed.values().any(is_leaving);
+    let finishes_removal = request == Request::Event && observed.values().any(|scaling| is_leaving(scaling, &wish));
     let unwanted = match (&wish, ineligible(endpoint)) {
         (Ok(Wish::None | Wish::OptOut), _) => Some(SkipReason::NotManaged),
         (_, Some(reason)) => Some(reason),
@@ -107,6 +104,14 @@ pub fn decide(
         Ok(Wish::Managed(settings)) => configure_all(rules, endpoint, &settings, observed),
         Ok(Wish::None | Wish::OptOut) => Decision::Skip(SkipReason::NotManaged),
     }
+}
+
+/// Whether a removal was begun by hand and waits for its instance. A drift of `SuspendedState` alone must not be taken
+/// for it, so `MinCapacity` has to be raised too, where the tags ask for 0.
+fn is_leaving(scaling: &Scaling, wish: &Result<Wish, Vec<Problem>>) -> bool {
+    let may_have_been_raised = !matches!(wish, Ok(Wish::Managed(settings)) if settings.min_capacity > 0);
+    let is_marked = |target: &ScalableTarget| target.suspended == Suspended::LEAVING && target.min_capacity > 0;
+    may_have_been_raised && scaling.has_ours() && scaling.target.as_ref().is_some_and(is_marked)
 }
 
 /// Why the endpoint can't be managed, if so: only asynchronous endpoints on instances of a fixed type can.

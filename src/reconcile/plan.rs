@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{AlarmKind, PolicyName, VariantName};
-use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended};
+use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, Suspended};
 
 /// One write to AWS, on one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,6 @@ pub enum Change {
     RegisterScalableTarget(ScalableTarget),
     PutScalingPolicy(PolicyName, ScalingPolicy),
     PutMetricAlarm(AlarmKind, Alarm),
-    PutScheduledAction(String, ScheduledAction),
     /// By name: in a takeover the policy is another owner's.
     DeleteScalingPolicy(String),
     /// By name: in a takeover the action is another owner's.
@@ -55,26 +54,17 @@ pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
         ForeignKind::ScalingPolicy => Change::DeleteScalingPolicy(foreign.name.clone()),
         ForeignKind::ScheduledAction => Change::DeleteScheduledAction(foreign.name.clone()),
     }));
+    changes.extend(observed.actions.difference(&desired.actions).cloned().map(Change::DeleteScheduledAction));
     for name in PolicyName::ALL {
         if observed.policy_type(name).is_some() && !desired.policies.contains_key(&name) {
             changes.push(Change::DeleteScalingPolicy(name.to_string()));
         }
     }
     changes.extend(later);
-    for (name, action) in &desired.actions {
-        if observed.actions.get(name) != Some(action) {
-            changes.push(Change::PutScheduledAction(name.clone(), action.clone()));
-        }
-    }
     put_policy(&mut changes, PolicyName::Idle, observed, desired);
     put_alarm(&mut changes, AlarmKind::Idle, observed, desired);
     put_policy(&mut changes, PolicyName::Backlog, observed, desired);
 
-    for name in observed.action_names() {
-        if !desired.actions.contains_key(name) {
-            changes.push(Change::DeleteScheduledAction(name.clone()));
-        }
-    }
     delete_alarms(&mut changes, observed, desired);
     changes
 }

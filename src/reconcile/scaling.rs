@@ -11,7 +11,8 @@ pub struct Scaling {
     pub target: Option<ScalableTarget>,
     pub policies: BTreeMap<PolicyName, ScalingPolicy>,
     pub alarms: BTreeMap<AlarmKind, Alarm>,
-    pub actions: BTreeMap<String, ScheduledAction>,
+    /// The scheduled actions under our names. No setting asks for any.
+    pub actions: BTreeSet<String>,
     /// What stands under one of our names and is nothing that we would write.
     pub strays: Strays,
     /// What another owner keeps on the same scalable target.
@@ -24,7 +25,6 @@ pub struct Strays {
     pub policies: BTreeMap<PolicyName, PolicyType>,
     /// Also alarms that drive no policy, another one, or one that has been replaced since.
     pub alarms: BTreeSet<AlarmKind>,
-    pub actions: BTreeSet<String>,
 }
 
 impl Scaling {
@@ -34,8 +34,7 @@ impl Scaling {
         let strays = &self.strays;
         let has_policies = !self.policies.is_empty() || !strays.policies.is_empty();
         let has_alarms = !self.alarms.is_empty() || !strays.alarms.is_empty();
-        let has_actions = !self.actions.is_empty() || !strays.actions.is_empty();
-        has_policies || has_alarms || has_actions
+        has_policies || has_alarms || !self.actions.is_empty()
     }
 
     /// Whether an instance is started when a request waits and none runs.
@@ -73,12 +72,6 @@ impl Scaling {
     #[must_use]
     pub fn alarm_kinds(&self) -> BTreeSet<AlarmKind> {
         self.alarms.keys().chain(&self.strays.alarms).copied().collect()
-    }
-
-    /// The scheduled actions under our names, as they should be or not.
-    #[must_use]
-    pub fn action_names(&self) -> BTreeSet<&String> {
-        self.actions.keys().chain(&self.strays.actions).collect()
     }
 }
 
@@ -213,17 +206,6 @@ pub enum Comparison {
 pub enum MissingData {
     NotBreaching,
     Missing,
-}
-
-/// A scheduled action of ours (`PutScheduledAction`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduledAction {
-    /// `cron(…)`, in the time zone.
-    pub schedule: String,
-    /// IANA name.
-    pub timezone: Option<String>,
-    pub min_capacity: Option<i32>,
-    pub max_capacity: Option<i32>,
 }
 
 /// A policy or scheduled action of another owner.

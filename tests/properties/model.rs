@@ -180,10 +180,6 @@ impl Account {
                 let drives = policy.id;
                 resources.alarms.insert(*kind, DrivenAlarm { alarm: alarm.clone(), drives });
             }
-            Change::PutScheduledAction(name, _) => {
-                resources.target.as_ref().ok_or("ObjectNotFoundException: no scalable target")?;
-                resources.actions.insert(name.clone());
-            }
             Change::DeleteScalingPolicy(name) => {
                 resources.policies.remove(name).ok_or("ObjectNotFoundException: no such policy")?;
             }
@@ -251,7 +247,7 @@ impl Resources {
         }
         for name in &self.actions {
             if name.starts_with("scale-to-zero-warm") {
-                scaling.strays.actions.insert(name.clone());
+                scaling.actions.insert(name.clone());
             } else {
                 scaling.foreign.insert(foreign(ForeignKind::ScheduledAction, name));
             }
