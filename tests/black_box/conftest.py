@@ -1,0 +1,48 @@
+"""The world of the black-box tests: one local AWS, emptied for each test, and the real executable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from local.aws import LocalAws
+from local.runtime import Function
+
+
+@pytest.fixture(scope="session")
+def local_aws() -> Iterator[LocalAws]:
+    with LocalAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(local_aws: LocalAws) -> Iterator[LocalAws]:
+    """An empty AWS. At the end, the function must have sent nothing that AWS's models do not allow."""
+    local_aws.reset()
+    yield local_aws
+    violations = local_aws.violations
+    local_aws.reset()
+    assert violations == []
+
+
+@pytest.fixture
+def start_function(aws: LocalAws) -> Iterator[Callable[..., Function]]:
+    """Starts the executable with the given environment variables, as often as it is called."""
+    with ExitStack() as running:
+
+        def start(**environment: str) -> Function:
+            return running.enter_context(Function(aws_url=aws.url, environment=environment))
+
+        yield start
+
+
+@pytest.fixture
+def function(start_function: Callable[..., Function]) -> Function:
+    """The executable with its default settings."""
+    return start_function()
