@@ -1,11 +1,90 @@
 //! What the function answers, as JSON: `changes` is the very list of the plan, so `plan` prints what `apply` does.
 
+use std::collections::BTreeMap;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 
 use crate::reconcile::{
     Adjustment, Change, Comparison, Conflict, EndpointName, ForeignKind, MissingData, Pause, Problem, ScalingPolicy,
     SkipReason, Statistic, VariantPlan, alarm_name, resource_id,
 };
+
+/// What an invocation answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Endpoint(Answer),
+    Fleet(FleetAnswer),
+    /// For Lambda's SQS event source, which puts the failed messages back.
+    Batch(SqsBatchResponse),
+}
+
+impl Reply {
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Endpoint(answer) => answer.to_json(),
+            Self::Fleet(answer) => answer.to_json(),
+            Self::Batch(response) => json!(response),
+        }
+    }
+}
+
+/// The answer about all endpoints.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FleetAnswer {
+    pub endpoints: usize,
+    pub counts: BTreeMap<&'static str, usize>,
+    /// Those that are neither `unchanged` nor `skipped`, as far as they fit.
+    results: Vec<Value>,
+    results_bytes: usize,
+    /// How many results didn't fit.
+    left_off: usize,
+    /// How many endpoints were handed to the work queue.
+    pub queued: usize,
+    /// The endpoint behind which there was no time left.
+    pub after: Option<EndpointName>,
+}
+
+/// Lambda's answers hold 6 MB; the rest is for what surrounds the results.
+const MOST_RESULT_BYTES: usize = 5_000_000;
+
+impl FleetAnswer {
+    pub fn add(&mut self, answer: &Answer) {
+        self.endpoints += 1;
+        *self.counts.entry(answer.outcome.as_str()).or_default() += 1;
+        if matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_)) {
+            return;
+        }
+        let result = answer.to_json();
+        let bytes = result.to_string().len();
+        if self.results_bytes + bytes > MOST_RESULT_BYTES {
+            self.left_off += 1;
+        } else {
+            self.results_bytes += bytes;
+            self.results.push(result);
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut answer = json!({
+            "outcome": "swept",
+            "endpoints": self.endpoints,
+            "counts": self.counts,
+            "results": self.results,
+        });
+        if self.left_off > 0 {
+            answer["leftOff"] = json!(self.left_off);
+        }
+        if self.queued > 0 {
+            answer["queued"] = json!(self.queued);
+        }
+        if let Some(after) = &self.after {
+            answer["after"] = json!(after.as_str());
+        }
+        answer
+    }
+}
 
 /// The answer about one endpoint.
 #[derive(Debug, Clone, PartialEq)]

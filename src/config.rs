@@ -15,6 +15,8 @@ const LARGEST_CAPACITY: i32 = i32::MAX;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub rules: Rules,
+    /// The queue that a sweep fans out to; without it a sweep does its work itself.
+    pub work_queue_url: Option<String>,
 }
 
 /// All environment variables that can't be used, each with what would be accepted.
@@ -82,8 +84,12 @@ impl Config {
                 refuse(&default_variable(key), &count.to_string(), &problem);
             }
         }
+        let work_queue_url = lookup("WORK_QUEUE_URL");
+        if let Some(url) = work_queue_url.as_deref().filter(|url| !url.starts_with("http")) {
+            refuse("WORK_QUEUE_URL", url, "must be the URL of an SQS queue");
+        }
         if problems.is_empty() {
-            Ok(Self { rules: Rules { tag_prefix, manage, defaults, capacity_limit } })
+            Ok(Self { rules: Rules { tag_prefix, manage, defaults, capacity_limit }, work_queue_url })
         } else {
             Err(InvalidConfiguration(problems))
         }
@@ -172,6 +178,7 @@ mod tests {
             ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
             ("DEFAULT_WAKE", "yes"),
             ("DEFAULT_WAKE_INSTANCES", "6"),
+            ("WORK_QUEUE_URL", "work"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert!(error.contains(&format!("{variable}={value:?}")), "{error}");

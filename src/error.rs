@@ -20,6 +20,8 @@ pub enum Error {
         after.as_millis()
     )]
     DeadlineExceeded { subject: String, after: Duration },
+    #[error("{failed} of {endpoints} endpoints failed, the others are done; the first failure: {first}")]
+    Fleet { failed: usize, endpoints: usize, first: Box<Error> },
 }
 
 impl Error {
@@ -30,6 +32,7 @@ impl Error {
             Self::InvalidPayload(_) => "InvalidPayload",
             Self::Api(error) => error.kind.error_type(),
             Self::DeadlineExceeded { .. } => "DeadlineExceeded",
+            Self::Fleet { first, .. } => first.error_type(),
         }
     }
 }

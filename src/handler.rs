@@ -1,18 +1,19 @@
-//! One invocation: understand the payload, read what AWS says, decide, do it, answer. The only file that sees both the
-//! core and the shell.
+//! One invocation: understand the payload, read what AWS says, decide, do it, answer. This file and the sweep alone see
+//! both the core and the shell.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Outcome, Reply};
 use crate::aws::{Aws, Observed};
 use crate::config::Config;
 use crate::error::Error;
-use crate::payload::{self, Invocation, Verb};
+use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
     Decision, Endpoint, EndpointName, Key, Manage, Pause, Removal, Request, SkipReason, VariantPlan, decide,
 };
@@ -21,8 +22,8 @@ use crate::telemetry::{self, Cost};
 /// The function, as it lives over the invocations of one execution environment.
 #[derive(Debug)]
 pub struct Function {
-    aws: Aws,
-    config: Config,
+    pub(crate) aws: Aws,
+    pub(crate) config: Config,
     /// The clock, read once an invocation.
     now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
@@ -35,58 +36,119 @@ impl Function {
         Self { aws, config, now, managed: Mutex::default() }
     }
 
-    /// Handles one invocation and logs its one line.
+    /// Handles one invocation.
     ///
     /// # Errors
     /// What another try may mend or somebody has to see, with a fixed `errorType`.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+        let deadline = time_left(event.context.deadline(), (self.now)()).map(Deadline::after);
+        let request_id = event.context.request_id.as_str();
+        let reply = match payload::parse(&event.payload, &self.config.rules) {
+            Ok(Invocation::Batch(batch)) => Ok(Reply::Batch(self.handle_batch(&batch, deadline, request_id).await)),
+            invocation => self.handle_one(invocation, deadline, request_id).await,
+        };
+        Ok(reply?.to_json())
+    }
+
+    /// Each message by itself and one after the other, as the queue's concurrency is what keeps to AWS's rate limits.
+    /// A message that failed goes back to the queue, and in the end to the queue of dead letters.
+    async fn handle_batch(&self, batch: &SqsEvent, deadline: Option<Deadline>, request_id: &str) -> SqsBatchResponse {
+        let mut response = SqsBatchResponse::default();
+        for record in &batch.records {
+            let body = record.body.as_deref().unwrap_or_default();
+            let invocation = payload::parse_message(body, &self.config.rules);
+            if self.handle_one(invocation, deadline, request_id).await.is_err() {
+                response.add_failure(record.message_id.clone().unwrap_or_default());
+            }
+        }
+        response
+    }
+
+    /// Handles one payload and logs its one line.
+    async fn handle_one(
+        &self,
+        invocation: Result<Invocation, InvalidPayload>,
+        deadline: Option<Deadline>,
+        request_id: &str,
+    ) -> Result<Reply, Error> {
         let started = Instant::now();
         let calls_before = self.aws.calls();
-        let request_id = event.context.request_id.as_str();
-        let (endpoint, answer) = match payload::parse(&event.payload, &self.config.rules) {
+        let (endpoint, reply) = match invocation {
             Ok(invocation) => {
                 let endpoint = invocation.endpoint().cloned();
-                (endpoint, self.answer_in_time(invocation, event.context.deadline()).await)
+                (endpoint, self.reply_in_time(invocation, deadline).await)
             }
             Err(error) => (None, Err(error.into())),
         };
         let cost = Cost { aws_calls: self.aws.calls() - calls_before, took: started.elapsed() };
-        match answer {
-            Ok(answer) => {
-                telemetry::answered(request_id, &answer, cost);
-                Ok(answer.to_json())
+        match &reply {
+            Ok(reply) => telemetry::answered(request_id, reply, cost),
+            Err(error) => telemetry::failed(request_id, endpoint.as_ref(), error, cost),
+        }
+        reply
+    }
+
+    async fn reply_in_time(&self, invocation: Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
+        let subject = match invocation.endpoint() {
+            Some(name) => format!("endpoint {name}"),
+            None => "all endpoints".to_owned(),
+        };
+        // Boxed, for futures so many layers deep are too much for the compiler, and cheaper to move.
+        let reply = Box::pin(self.reply(invocation, deadline));
+        let Some(limit) = deadline else {
+            return reply.await;
+        };
+        tokio::time::timeout_at(limit.end, reply)
+            .await
+            .unwrap_or(Err(Error::DeadlineExceeded { subject, after: limit.total }))
+    }
+
+    async fn reply(&self, invocation: Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
+        match invocation {
+            Invocation::Ignored { endpoint } => {
+                Ok(Reply::Endpoint(Answer::skipped(endpoint, SkipReason::IgnoredEvent)))
             }
-            Err(error) => {
-                telemetry::failed(request_id, endpoint.as_ref(), &error, cost);
-                Err(error.into())
+            Invocation::Endpoint { verb, name, arn, is_likely_ours } => {
+                self.handle_endpoint(verb, &name, arn.as_deref(), is_likely_ours).await.map(Reply::Endpoint)
             }
+            Invocation::Fleet { verb, after } => self.sweep(verb, after.as_ref(), deadline).await.map(Reply::Fleet),
+            Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
         }
     }
 
-    async fn answer_in_time(&self, invocation: Invocation, deadline: SystemTime) -> Result<Answer, Error> {
-        let Some(after) = time_left(deadline, (self.now)()) else {
-            return self.answer(invocation).await;
-        };
-        let subject = invocation.endpoint().map_or_else(String::new, |name| format!("endpoint {name}"));
-        tokio::time::timeout(after, self.answer(invocation))
-            .await
-            .unwrap_or(Err(Error::DeadlineExceeded { subject, after }))
-    }
-
-    async fn answer(&self, invocation: Invocation) -> Result<Answer, Error> {
-        match invocation {
-            Invocation::Ignored { endpoint } => Ok(Answer::skipped(endpoint, SkipReason::IgnoredEvent)),
-            Invocation::Endpoint { verb, name, arn, is_likely_ours } => {
-                let is_likely_ours = is_likely_ours || verb == Verb::Remove || self.config.rules.manage == Manage::All;
-                let observed = self.observe(&name, arn.as_deref(), is_likely_ours).await?;
-                self.reconcile(verb, &observed).await
+    /// Reads what AWS says about an endpoint, decides, and does it.
+    pub(crate) async fn handle_endpoint(
+        &self,
+        verb: Verb,
+        name: &EndpointName,
+        arn: Option<&str>,
+        is_likely_ours: bool,
+    ) -> Result<Answer, Error> {
+        let is_likely_ours = is_likely_ours || self.config.rules.manage == Manage::All || self.was_managed(name);
+        let observed = self.observe(name, arn, is_likely_ours).await?;
+        let decision = decide(
+            match verb {
+                Verb::Apply | Verb::Plan => Request::Apply,
+                Verb::Event => Request::Event,
+                Verb::Remove => Request::Remove,
+            },
+            &self.config.rules,
+            observed.endpoint.as_ref(),
+            &observed.scaling,
+        );
+        self.remember(&observed.name, &decision);
+        let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &decision);
+        match (verb, done(&decision)) {
+            (Verb::Apply | Verb::Event | Verb::Remove, Some((plans, outcome))) => {
+                self.aws.apply(&observed, plans).await?;
+                Ok(Answer { outcome: outcome(plans.to_vec()), ..answer })
             }
+            (Verb::Plan, _) | (_, None) => Ok(answer),
         }
     }
 
     async fn observe(&self, name: &EndpointName, arn: Option<&str>, is_likely_ours: bool) -> Result<Observed, Error> {
         let rules = &self.config.rules;
-        let is_likely_ours = is_likely_ours || self.was_managed(name);
         let observed = self.aws.observe(name, rules, is_likely_ours).await?;
         if let (None, Some(arn)) = (&observed.endpoint, arn)
             && let Some(name) = self.aws.endpoint_of_arn(arn, name).await?
@@ -96,54 +158,25 @@ impl Function {
         Ok(observed)
     }
 
-    async fn reconcile(&self, verb: Verb, observed: &Observed) -> Result<Answer, Error> {
-        let request = match verb {
-            Verb::Apply | Verb::Plan => Request::Apply,
-            Verb::Event => Request::Event,
-            Verb::Remove => Request::Remove,
+    /// The answer while nothing has been done yet: what `plan` says.
+    pub(crate) fn planned(&self, name: &EndpointName, endpoint: Option<&Endpoint>, decision: &Decision) -> Answer {
+        let has_changes = done(decision).is_some();
+        let outcome = match decision.clone() {
+            Decision::Skip(reason) => Outcome::Skipped(reason),
+            Decision::Invalid(problems) => Outcome::Invalid(problems),
+            Decision::Conflict(conflicts, _) => {
+                Outcome::Conflict { conflicts, takeover_tag: self.config.rules.tag(Key::Takeover) }
+            }
+            Decision::Configure(plans, _) | Decision::Remove(plans, _) if has_changes => Outcome::Planned(plans),
+            Decision::Configure(plans, _) => Outcome::Unchanged(plans),
+            Decision::Remove(plans, _) => Outcome::Removed(plans),
         };
-        let rules = &self.config.rules;
-        let decision = decide(request, rules, observed.endpoint.as_ref(), &observed.scaling);
-        self.remember(&observed.name, &decision);
-        let (outcome, pause) = match decision {
-            Decision::Skip(reason) => (Outcome::Skipped(reason), Pause::No),
-            Decision::Invalid(problems) => (Outcome::Invalid(problems), Pause::No),
-            Decision::Conflict(conflicts, pause) => {
-                (Outcome::Conflict { conflicts, takeover_tag: rules.tag(Key::Takeover) }, pause)
-            }
-            Decision::Configure(plans, pause) => {
-                let changed = Outcome::Configured as fn(Vec<VariantPlan>) -> Outcome;
-                (self.perform(verb, observed, plans, changed, Outcome::Unchanged).await?, pause)
-            }
-            Decision::Remove(plans, removal) => {
-                let changed = match removal {
-                    Removal::Complete => Outcome::Removed,
-                    Removal::AwaitsInstance => Outcome::Removing,
-                };
-                (self.perform(verb, observed, plans, changed, changed).await?, Pause::No)
-            }
+        let pause = match decision {
+            Decision::Conflict(_, pause) | Decision::Configure(_, pause) => *pause,
+            Decision::Skip(_) | Decision::Invalid(_) | Decision::Remove(..) => Pause::No,
         };
-        let note = observed.endpoint.as_ref().and_then(|endpoint| self.failed_update(endpoint));
-        Ok(Answer { endpoint: Some(observed.name.clone()), outcome, pause, note })
-    }
-
-    /// Does the plan, unless it was only asked for.
-    async fn perform(
-        &self,
-        verb: Verb,
-        observed: &Observed,
-        plans: Vec<VariantPlan>,
-        changed: fn(Vec<VariantPlan>) -> Outcome,
-        unchanged: fn(Vec<VariantPlan>) -> Outcome,
-    ) -> Result<Outcome, Error> {
-        if plans.iter().all(|plan| plan.changes.is_empty()) {
-            return Ok(unchanged(plans));
-        }
-        if verb == Verb::Plan {
-            return Ok(Outcome::Planned(plans));
-        }
-        self.aws.apply(observed, &plans).await?;
-        Ok(changed(plans))
+        let note = endpoint.and_then(|endpoint| self.failed_update(endpoint));
+        Answer { endpoint: Some(name.clone()), outcome, pause, note }
     }
 
     /// SageMaker refuses to change the instance type of a variant that is a scalable target
@@ -171,6 +204,35 @@ impl Function {
             Decision::Skip(SkipReason::NotInService) | Decision::Remove(..) => {}
             Decision::Skip(_) => _ = managed.remove(name),
         }
+    }
+}
+
+/// The changes to make, and what to answer once they are made; `None` where there are none.
+pub(crate) fn done(decision: &Decision) -> Option<(&[VariantPlan], fn(Vec<VariantPlan>) -> Outcome)> {
+    let (plans, outcome): (&[VariantPlan], fn(Vec<VariantPlan>) -> Outcome) = match decision {
+        Decision::Configure(plans, _) => (plans, Outcome::Configured),
+        Decision::Remove(plans, Removal::Complete) => (plans, Outcome::Removed),
+        Decision::Remove(plans, Removal::AwaitsInstance) => (plans, Outcome::Removing),
+        Decision::Skip(_) | Decision::Invalid(_) | Decision::Conflict(..) => return None,
+    };
+    plans.iter().any(|plan| !plan.changes.is_empty()).then_some((plans, outcome))
+}
+
+/// When an invocation has to be over so that its failure can still be reported.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) end: tokio::time::Instant,
+    pub(crate) total: Duration,
+}
+
+impl Deadline {
+    fn after(total: Duration) -> Self {
+        Self { end: tokio::time::Instant::now() + total, total }
+    }
+
+    /// Less than a quarter of the time is left.
+    pub(crate) fn is_near(self) -> bool {
+        self.end.saturating_duration_since(tokio::time::Instant::now()) < self.total / 4
     }
 }
 

@@ -18,4 +18,5 @@ pub mod error;
 pub mod handler;
 pub mod payload;
 pub mod reconcile;
+mod sweep;
 pub mod telemetry;

@@ -1,9 +1,11 @@
 //! The border to whoever invokes the function: JSON in, [`Invocation`] out. Nothing of an event but the name of the
-//! endpoint is believed. The types of `aws_lambda_events` don't serve for events of EventBridge: AWS's own sample of the
-//! endpoint event has a `time` of epoch milliseconds in a string, which they refuse whole
+//! endpoint is believed. `aws_lambda_events` understands SQS batches; its types don't serve for EventBridge, for AWS's own
+//! sample of the endpoint event has a `time` of epoch milliseconds in a string, which they refuse whole
 //! (<https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html>).
 
-use serde_json::{Map, Value};
+use aws_lambda_events::sqs::SqsEvent;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use crate::reconcile::{EndpointName, Rules};
 
@@ -18,6 +20,13 @@ pub enum Invocation {
         /// A guess from the payload.
         is_likely_ours: bool,
     },
+    Fleet {
+        verb: FleetVerb,
+        /// Where an earlier sweep ran out of time: only endpoints behind this name are left.
+        after: Option<EndpointName>,
+    },
+    /// Messages of a queue, each with a payload of its own.
+    Batch(SqsEvent),
     /// An event that asks for nothing.
     Ignored { endpoint: Option<EndpointName> },
 }
@@ -25,8 +34,15 @@ pub enum Invocation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Apply,
-    /// As [`Verb::Apply`], told by the endpoint's own change of state.
+    /// As [`Verb::Apply`], told by the endpoint's own change of state or by a sweep.
     Event,
+    Plan,
+    Remove,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FleetVerb {
+    Sweep,
     Plan,
     Remove,
 }
@@ -38,6 +54,7 @@ impl Invocation {
         match self {
             Self::Endpoint { name, .. } => Some(name),
             Self::Ignored { endpoint } => endpoint.as_ref(),
+            Self::Fleet { .. } | Self::Batch(_) => None,
         }
     }
 }
@@ -45,12 +62,21 @@ impl Invocation {
 /// A payload that says nothing that the function understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\": \"apply\", \"plan\" or \"remove\", \"endpoint\": name}} and the EventBridge \
-     events \"SageMaker Endpoint State Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, and \
-     \"AWS API Call via CloudTrail\" of aws.sagemaker for AddTags and DeleteTags"
+    "{problem}; accepted are {{\"action\": \"apply\", \"plan\" or \"remove\", \"endpoint\": name}}, {{\"action\": \"sweep\", \
+     \"plan\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
+     Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, \"AWS API Call via CloudTrail\" of aws.sagemaker for \
+     AddTags and DeleteTags, and \"Scheduled Event\""
 )]
 pub struct InvalidPayload {
     problem: String,
+}
+
+impl InvalidPayload {
+    /// A message of a queue can't be a batch of messages.
+    #[must_use]
+    pub fn nested_batch() -> Self {
+        Self { problem: "received an SQS batch inside an SQS message".to_owned() }
+    }
 }
 
 fn invalid<T>(problem: impl Into<String>) -> Result<T, InvalidPayload> {
@@ -68,13 +94,28 @@ pub fn parse(payload: &Value, rules: &Rules) -> Result<Invocation, InvalidPayloa
     if object.contains_key("action") {
         return action(object);
     }
+    if object.contains_key("Records") {
+        return batch(payload);
+    }
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     match (text("source"), text("detail-type")) {
         (Some("aws.sagemaker"), Some("SageMaker Endpoint State Change")) => state_change(object, rules),
+        (Some(_), Some("Scheduled Event")) => Ok(Invocation::Fleet { verb: FleetVerb::Sweep, after: None }),
         (Some("aws.tag"), Some("Tag Change on Resource")) => tag_change(object, rules),
         (Some("aws.sagemaker"), Some("AWS API Call via CloudTrail")) => api_call(object, rules),
         (Some(source), Some(detail_type)) => invalid(format!("received the event {detail_type:?} of {source:?}")),
         _ => invalid(format!("received an object with {}", keys_of(object))),
+    }
+}
+
+/// Understands the body of a queue's message.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_message(body: &str, rules: &Rules) -> Result<Invocation, InvalidPayload> {
+    match serde_json::from_str(body) {
+        Ok(payload) => parse(&payload, rules),
+        Err(error) => invalid(format!("received a message that is no JSON: {error}")),
     }
 }
 
@@ -115,20 +156,70 @@ fn endpoint_name(value: Option<&Value>, place: &str) -> Result<EndpointName, Inv
 
 /// Strict, since a person wrote it: an option that the function doesn't know may be one that was meant to hold it back.
 fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
-    let verb = match object.get("action") {
-        Some(Value::String(action)) => match action.as_str() {
-            "apply" => Verb::Apply,
-            "plan" => Verb::Plan,
-            "remove" => Verb::Remove,
-            other => return invalid(format!("received the unknown action {other:?}")),
-        },
+    let action = match object.get("action") {
+        Some(Value::String(action)) => action.as_str(),
         other => return invalid(format!("\"action\" is {}, not a string", other.map_or("missing", kind_of))),
     };
-    if let Some(unknown) = object.keys().find(|key| !matches!(key.as_str(), "action" | "endpoint")) {
-        return invalid(format!("received the unknown key {unknown:?} beside \"action\""));
+    let is_fleet = action == "sweep" || (matches!(action, "plan" | "remove") && !object.contains_key("endpoint"));
+    let option = if is_fleet { "after" } else { "endpoint" };
+    if let Some(unknown) = object.keys().find(|key| !["action", option].contains(&key.as_str())) {
+        return invalid(format!("received the unknown key {unknown:?} beside the action {action:?}"));
     }
-    let name = endpoint_name(object.get("endpoint"), "\"endpoint\"")?;
-    Ok(Invocation::Endpoint { verb, name, arn: None, is_likely_ours: false })
+    let fleet = |verb: FleetVerb| {
+        let after = object.get("after").map(|after| endpoint_name(Some(after), "\"after\"")).transpose()?;
+        Ok(Invocation::Fleet { verb, after })
+    };
+    let endpoint = |verb: Verb, is_likely_ours: bool| {
+        let name = endpoint_name(object.get("endpoint"), "\"endpoint\"")?;
+        Ok(Invocation::Endpoint { verb, name, arn: None, is_likely_ours })
+    };
+    match action {
+        "apply" => endpoint(Verb::Apply, false),
+        RECONCILE => endpoint(Verb::Event, true),
+        "plan" if is_fleet => fleet(FleetVerb::Plan),
+        "plan" => endpoint(Verb::Plan, false),
+        "remove" if is_fleet => fleet(FleetVerb::Remove),
+        "remove" => endpoint(Verb::Remove, true),
+        "sweep" => fleet(FleetVerb::Sweep),
+        other => invalid(format!("received the unknown action {other:?}")),
+    }
+}
+
+/// The action by which a sweep hands an endpoint to the work queue: an endpoint's event, and the promise that there is
+/// something to do.
+const RECONCILE: &str = "reconcile";
+
+/// The message with which a sweep hands over one endpoint.
+#[must_use]
+pub fn work_message(verb: FleetVerb, endpoint: &EndpointName) -> String {
+    let action = match verb {
+        FleetVerb::Sweep | FleetVerb::Plan => RECONCILE,
+        FleetVerb::Remove => "remove",
+    };
+    json!({ "action": action, "endpoint": endpoint.as_str() }).to_string()
+}
+
+/// The message with which a sweep that runs out of time hands over the rest.
+#[must_use]
+pub fn rest_message(verb: FleetVerb, after: &EndpointName) -> String {
+    let action = match verb {
+        FleetVerb::Sweep => "sweep",
+        FleetVerb::Plan => "plan",
+        FleetVerb::Remove => "remove",
+    };
+    json!({ "action": action, "after": after.as_str() }).to_string()
+}
+
+fn batch(payload: &Value) -> Result<Invocation, InvalidPayload> {
+    match SqsEvent::deserialize(payload) {
+        Ok(batch)
+            if batch.records.iter().all(|record| record.event_source.as_deref().is_none_or(|it| it == "aws:sqs")) =>
+        {
+            Ok(Invocation::Batch(batch))
+        }
+        Ok(_) => invalid("received records that are not of SQS"),
+        Err(error) => invalid(format!("received records that are no SQS batch: {error}")),
+    }
 }
 
 /// Statuses come in `UPPER_SNAKE` and, in the API, in `CamelCase`; AWS publishes no list of the event's.

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::answer::{Answer, Outcome, change_code, reason_code};
+use crate::answer::{Answer, FleetAnswer, Outcome, Reply, change_code, reason_code};
 use crate::error::Error;
 use crate::reconcile::EndpointName;
 
@@ -58,7 +58,34 @@ impl Cost {
 }
 
 /// The one line of an invocation that ended with an answer.
-pub fn answered(request_id: &str, answer: &Answer, cost: Cost) {
+pub fn answered(request_id: &str, reply: &Reply, cost: Cost) {
+    match reply {
+        Reply::Endpoint(answer) => endpoint_answered(request_id, answer, cost),
+        Reply::Fleet(answer) => fleet_answered(request_id, answer, cost),
+        // Each message has a line of its own.
+        Reply::Batch(_) => {}
+    }
+}
+
+fn fleet_answered(request_id: &str, answer: &FleetAnswer, cost: Cost) {
+    let counts: Vec<String> = answer.counts.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+    let counts = counts.join(", ");
+    let (endpoints, queued) = (answer.endpoints, answer.queued);
+    let after = answer.after.as_ref().map(tracing::field::display);
+    let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
+    tracing::info!(
+        outcome = "swept",
+        endpoints,
+        queued,
+        after,
+        aws_calls,
+        milliseconds,
+        request_id,
+        "swept {endpoints} endpoints: {counts}"
+    );
+}
+
+fn endpoint_answered(request_id: &str, answer: &Answer, cost: Cost) {
     let endpoint = answer.endpoint.as_ref().map(tracing::field::display);
     let outcome = answer.outcome.as_str();
     let changes: Vec<&str> = answer.outcome.plans().iter().flat_map(|plan| &plan.changes).map(change_code).collect();

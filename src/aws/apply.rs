@@ -3,9 +3,33 @@
 
 use super::autoscaling::Resource;
 use super::{ApiError, Aws, Observed};
-use crate::reconcile::{Change, VariantPlan, alarm_name, resource_id};
+use crate::reconcile::{AlarmKind, Change, EndpointName, VariantPlan, alarm_name, resource_id};
 
 impl Aws {
+    /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers what failed; an
+    /// endpoint of which a target couldn't be deregistered keeps its alarms, which show whose it is.
+    pub async fn apply_to_gone(&self, gone: &[(EndpointName, Vec<VariantPlan>)]) -> Vec<ApiError> {
+        let mut failures = Vec::new();
+        let mut alarms = Vec::new();
+        for (name, plans) in gone {
+            let mut without_alarms = plans.clone();
+            let mut names = Vec::new();
+            for plan in &mut without_alarms {
+                plan.changes.retain(|change| {
+                    let Change::DeleteAlarms(kinds) = change else { return true };
+                    names.extend(kinds.iter().map(|kind| alarm_name(name, &plan.variant, *kind)));
+                    false
+                });
+            }
+            match self.apply(&Observed::bare(name.clone()), &without_alarms).await {
+                Ok(()) => alarms.append(&mut names),
+                Err(error) => failures.push(error),
+            }
+        }
+        failures.extend(self.delete_alarms("endpoints that are gone", &alarms).await.err());
+        failures
+    }
+
     /// Makes the changes of all variants, in order.
     ///
     /// # Errors
@@ -32,8 +56,8 @@ impl Aws {
                     Change::DeleteScalingPolicy(name) => self.delete_policy(resource, name).await?,
                     Change::DeleteScheduledAction(name) => self.delete_action(resource, name).await?,
                     Change::DeleteAlarms(kinds) => {
-                        let names = kinds.iter().map(|kind| alarm_name(&observed.name, &plan.variant, *kind)).collect();
-                        self.delete_alarms(resource, names).await?;
+                        let name = |kind: &AlarmKind| alarm_name(&observed.name, &plan.variant, *kind);
+                        self.delete_alarms(&label, &kinds.iter().map(name).collect::<Vec<_>>()).await?;
                     }
                     Change::DeregisterScalableTarget => self.deregister_target(resource).await?,
                 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use aws_sdk_applicationautoscaling::error::BuildError;
 use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
-    PolicyType as SdkPolicyType, ScalableDimension, ScalingPolicy as SdkPolicy, ServiceNamespace, StepAdjustment,
-    StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
+    PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalingPolicy as SdkPolicy,
+    ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment, StepScalingPolicyConfiguration, SuspendedState,
+    TargetTrackingScalingPolicyConfiguration,
 };
 
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
@@ -16,6 +17,8 @@ use crate::reconcile::{
     Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling, ScalingPolicy,
     Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
 };
+
+const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
 
 /// Seconds, where a policy was put without a cooldown: the default for endpoint variants
 /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html>).
@@ -34,10 +37,10 @@ pub(super) struct Resource<'a> {
 }
 
 impl Aws {
-    /// The scalable targets among the given resources, by resource id.
+    /// The scalable targets of the given resources, or of the whole Region, by resource id.
     pub(super) async fn describe_targets(
         &self,
-        resource_ids: &[String],
+        resource_ids: Option<&[String]>,
         label: &str,
     ) -> Result<BTreeMap<String, ScalableTarget>, ApiError> {
         let mut found = BTreeMap::new();
@@ -45,83 +48,68 @@ impl Aws {
             .autoscaling
             .describe_scalable_targets()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
-            .set_resource_ids(Some(resource_ids.to_vec()))
+            .set_scalable_dimension(resource_ids.map(|_| DIMENSION))
+            .set_resource_ids(resource_ids.map(<[String]>::to_vec))
             .into_paginator()
             .items()
             .send();
         while let Some(target) = pages.next().await {
             let target = target.map_err(|error| ApiError::new("DescribeScalableTargets", label, &error))?;
-            let suspended = target.suspended_state.as_ref();
-            let is_set = |flag: fn(&SuspendedState) -> Option<bool>| suspended.and_then(flag).unwrap_or(false);
-            found.insert(
-                target.resource_id.clone(),
-                ScalableTarget {
-                    min_capacity: target.min_capacity,
-                    max_capacity: target.max_capacity,
-                    suspended: Suspended {
-                        scale_in: is_set(|state| state.dynamic_scaling_in_suspended),
-                        scale_out: is_set(|state| state.dynamic_scaling_out_suspended),
-                        scheduled: is_set(|state| state.scheduled_scaling_suspended),
-                    },
-                },
-            );
+            if target.scalable_dimension == DIMENSION {
+                found.insert(target.resource_id.clone(), scalable_target(&target));
+            }
         }
         Ok(found)
     }
 
-    /// Reads the policies of a resource into `scaling`; answers the ARNs of those with our names.
+    /// The policies of a resource, or of the whole Region.
     pub(super) async fn describe_policies(
         &self,
-        resource: Resource<'_>,
-        scaling: &mut Scaling,
-    ) -> Result<PolicyArns, ApiError> {
-        let mut arns = PolicyArns::new();
+        resource_id: Option<&str>,
+        label: &str,
+    ) -> Result<Vec<SdkPolicy>, ApiError> {
+        let mut found = Vec::new();
         let mut pages = self
             .autoscaling
             .describe_scaling_policies()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
-            .resource_id(resource.id)
+            .set_scalable_dimension(resource_id.map(|_| DIMENSION))
+            .set_resource_id(resource_id.map(str::to_owned))
             .into_paginator()
             .items()
             .send();
         while let Some(policy) = pages.next().await {
-            let policy = policy.map_err(|error| ApiError::new("DescribeScalingPolicies", resource.label, &error))?;
-            let Some(name) = PolicyName::owned(&policy.policy_name) else {
-                scaling.foreign.insert(Foreign { kind: ForeignKind::ScalingPolicy, name: policy.policy_name });
-                continue;
-            };
-            match recognise_policy(&policy) {
-                Some(recognised) => _ = scaling.policies.insert(name, recognised),
-                None => _ = scaling.strays.policies.insert(name, policy_type(&policy.policy_type)),
+            let policy = policy.map_err(|error| ApiError::new("DescribeScalingPolicies", label, &error))?;
+            if policy.scalable_dimension == DIMENSION {
+                found.push(policy);
             }
-            arns.insert(name, policy.policy_arn);
         }
-        Ok(arns)
+        Ok(found)
     }
 
-    /// Reads the scheduled actions of a resource into `scaling`.
-    pub(super) async fn describe_actions(&self, resource: Resource<'_>, scaling: &mut Scaling) -> Result<(), ApiError> {
+    /// The scheduled actions of a resource, or of the whole Region.
+    pub(super) async fn describe_actions(
+        &self,
+        resource_id: Option<&str>,
+        label: &str,
+    ) -> Result<Vec<SdkAction>, ApiError> {
+        let mut found = Vec::new();
         let mut pages = self
             .autoscaling
             .describe_scheduled_actions()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
-            .resource_id(resource.id)
+            .set_scalable_dimension(resource_id.map(|_| DIMENSION))
+            .set_resource_id(resource_id.map(str::to_owned))
             .into_paginator()
             .items()
             .send();
         while let Some(action) = pages.next().await {
-            let action = action.map_err(|error| ApiError::new("DescribeScheduledActions", resource.label, &error))?;
-            let name = action.scheduled_action_name;
-            if is_owned_action(&name) {
-                scaling.actions.insert(name);
-            } else {
-                scaling.foreign.insert(Foreign { kind: ForeignKind::ScheduledAction, name });
+            let action = action.map_err(|error| ApiError::new("DescribeScheduledActions", label, &error))?;
+            if action.scalable_dimension == Some(DIMENSION) {
+                found.push(action);
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     pub(super) async fn register_target(
@@ -137,7 +125,7 @@ impl Aws {
         self.autoscaling
             .register_scalable_target()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .min_capacity(target.min_capacity)
             .max_capacity(target.max_capacity)
@@ -160,7 +148,7 @@ impl Aws {
             .autoscaling
             .put_scaling_policy()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .policy_name(name.as_str());
         let built = |built: Result<_, BuildError>| {
@@ -185,7 +173,7 @@ impl Aws {
             .autoscaling
             .delete_scaling_policy()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .policy_name(name)
             .send()
@@ -202,7 +190,7 @@ impl Aws {
             .autoscaling
             .delete_scheduled_action()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .scheduled_action_name(name)
             .send()
@@ -219,12 +207,49 @@ impl Aws {
             .autoscaling
             .deregister_scalable_target()
             .service_namespace(ServiceNamespace::Sagemaker)
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .send()
             .await
             .map_err(|error| ApiError::new("DeregisterScalableTarget", resource.label, &error));
         ignore_not_found(deregistered)
+    }
+}
+
+/// Adds a policy to what is known of its variant.
+pub(super) fn add_policy(scaling: &mut Scaling, arns: &mut PolicyArns, policy: SdkPolicy) {
+    let Some(name) = PolicyName::owned(&policy.policy_name) else {
+        scaling.foreign.insert(Foreign { kind: ForeignKind::ScalingPolicy, name: policy.policy_name });
+        return;
+    };
+    match recognise_policy(&policy) {
+        Some(recognised) => _ = scaling.policies.insert(name, recognised),
+        None => _ = scaling.strays.policies.insert(name, policy_type(&policy.policy_type)),
+    }
+    arns.insert(name, policy.policy_arn);
+}
+
+/// Adds a scheduled action to what is known of its variant.
+pub(super) fn add_action(scaling: &mut Scaling, action: SdkAction) {
+    let name = action.scheduled_action_name;
+    if is_owned_action(&name) {
+        scaling.actions.insert(name);
+    } else {
+        scaling.foreign.insert(Foreign { kind: ForeignKind::ScheduledAction, name });
+    }
+}
+
+fn scalable_target(target: &SdkTarget) -> ScalableTarget {
+    let suspended = target.suspended_state.as_ref();
+    let is_set = |flag: fn(&SuspendedState) -> Option<bool>| suspended.and_then(flag).unwrap_or(false);
+    ScalableTarget {
+        min_capacity: target.min_capacity,
+        max_capacity: target.max_capacity,
+        suspended: Suspended {
+            scale_in: is_set(|state| state.dynamic_scaling_in_suspended),
+            scale_out: is_set(|state| state.dynamic_scaling_out_suspended),
+            scheduled: is_set(|state| state.scheduled_scaling_suspended),
+        },
     }
 }
 

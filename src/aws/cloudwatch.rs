@@ -5,32 +5,49 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic as SdkStatistic};
 
-use super::autoscaling::{Resource, ignore_not_found};
+use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
-    Alarm, AlarmKind, Comparison, EndpointName, Metric, MissingData, Statistic, VariantName, owned_alarm,
+    Alarm, AlarmKind, Comparison, EndpointName, Metric, MissingData, Scaling, Statistic, VariantName, owned_alarm,
 };
 
 /// The alarms of an endpoint that have our names, by variant.
 pub(super) type Alarms = BTreeMap<VariantName, BTreeMap<AlarmKind, MetricAlarm>>;
 
+/// The most alarms that one call of `DeleteAlarms` takes, and that a page of `DescribeAlarms` has.
+const MOST_TO_DELETE: usize = 100;
+const MOST_ON_A_PAGE: i32 = 100;
+
 impl Aws {
     pub(super) async fn describe_alarms(&self, endpoint: &EndpointName) -> Result<Alarms, ApiError> {
-        let mut alarms = Alarms::new();
-        let mut pages =
-            self.cloudwatch.describe_alarms().alarm_name_prefix(endpoint.alarm_prefix()).into_paginator().send();
+        let mut by_endpoint =
+            self.describe_alarms_by(&endpoint.alarm_prefix(), &format!("endpoint {endpoint}")).await?;
+        Ok(by_endpoint.remove(endpoint).unwrap_or_default())
+    }
+
+    /// Our alarms whose names start with `prefix`, by endpoint.
+    pub(super) async fn describe_alarms_by(
+        &self,
+        prefix: &str,
+        label: &str,
+    ) -> Result<BTreeMap<EndpointName, Alarms>, ApiError> {
+        let mut found: BTreeMap<EndpointName, Alarms> = BTreeMap::new();
+        let mut pages = self
+            .cloudwatch
+            .describe_alarms()
+            .alarm_name_prefix(prefix)
+            .max_records(MOST_ON_A_PAGE)
+            .into_paginator()
+            .send();
         while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| ApiError::new("DescribeAlarms", &format!("endpoint {endpoint}"), &error))?;
+            let page = page.map_err(|error| ApiError::new("DescribeAlarms", label, &error))?;
             for alarm in page.metric_alarms.unwrap_or_default() {
-                if let Some((owner, variant, kind)) = alarm.alarm_name().and_then(owned_alarm)
-                    && owner == *endpoint
-                {
-                    alarms.entry(variant).or_default().insert(kind, alarm);
+                if let Some((endpoint, variant, kind)) = alarm.alarm_name().and_then(owned_alarm) {
+                    found.entry(endpoint).or_default().entry(variant).or_default().insert(kind, alarm);
                 }
             }
         }
-        Ok(alarms)
+        Ok(found)
     }
 
     pub(super) async fn put_alarm(
@@ -72,22 +89,31 @@ impl Aws {
         Ok(())
     }
 
-    /// Alarms that are gone already are as good as deleted.
-    pub(super) async fn delete_alarms(&self, resource: Resource<'_>, names: Vec<String>) -> Result<(), ApiError> {
-        let label = format!("{}, alarms {}", resource.label, names.join(" and "));
-        let deleted = self
-            .cloudwatch
-            .delete_alarms()
-            .set_alarm_names(Some(names))
-            .send()
-            .await
-            .map_err(|error| ApiError::new("DeleteAlarms", &label, &error));
-        ignore_not_found(deleted)
+    /// Alarms that are gone already are as good as deleted: AWS deletes the others of a call all the same.
+    pub(super) async fn delete_alarms(&self, label: &str, names: &[String]) -> Result<(), ApiError> {
+        for batch in names.chunks(MOST_TO_DELETE) {
+            let deleted =
+                self.cloudwatch.delete_alarms().set_alarm_names(Some(batch.to_vec())).send().await.map_err(|error| {
+                    ApiError::new("DeleteAlarms", &format!("{label}, {} alarms", batch.len()), &error)
+                });
+            ignore_not_found(deleted)?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds the alarms of a variant to what is known of it, its policies among them.
+pub(super) fn add_alarms(scaling: &mut Scaling, arns: &PolicyArns, alarms: BTreeMap<AlarmKind, MetricAlarm>) {
+    for (kind, alarm) in alarms {
+        match recognise_alarm(&alarm, arns.get(&kind.policy()).map(String::as_str)) {
+            Some(alarm) => _ = scaling.alarms.insert(kind, alarm),
+            None => _ = scaling.strays.alarms.insert(kind),
+        }
     }
 }
 
 /// `None`: nothing that we would write, or an action that isn't the policy as it exists now.
-pub(super) fn recognise_alarm(alarm: &MetricAlarm, policy_arn: Option<&str>) -> Option<Alarm> {
+fn recognise_alarm(alarm: &MetricAlarm, policy_arn: Option<&str>) -> Option<Alarm> {
     let [dimension] = alarm.dimensions() else { return None };
     let [action] = alarm.alarm_actions() else { return None };
     let is_ours = alarm.actions_enabled() != Some(false)

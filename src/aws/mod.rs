@@ -5,11 +5,14 @@ mod autoscaling;
 mod cloudwatch;
 mod error;
 mod observe;
+mod queue;
 mod retry;
 mod sagemaker;
+mod survey;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -24,6 +27,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 pub use error::{ApiError, ApiErrorKind};
 pub use observe::Observed;
+pub use survey::{Listed, Survey};
 
 /// Where SageMaker publishes the metrics of asynchronous endpoints, and the one dimension that they have
 /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
@@ -46,7 +50,11 @@ pub struct Aws {
     sagemaker: aws_sdk_sagemaker::Client,
     autoscaling: aws_sdk_applicationautoscaling::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
+    tagging: aws_sdk_resourcegroupstagging::Client,
+    sqs: aws_sdk_sqs::Client,
     calls: CallCount,
+    /// Endpoint configurations by name, for sweeps. They never change once made.
+    configs: Arc<Mutex<HashMap<String, sagemaker::EndpointConfig>>>,
 }
 
 impl Aws {
@@ -61,7 +69,8 @@ impl Aws {
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
-        let retries = RetryConfig::standard()
+        // Adaptive: after AWS has asked to slow down, each client holds itself back to what AWS lets through.
+        let retries = RetryConfig::adaptive()
             .with_max_attempts(MAX_ATTEMPTS)
             .with_initial_backoff(FIRST_WAIT)
             .with_max_backoff(LONGEST_WAIT);
@@ -88,7 +97,14 @@ impl Aws {
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
+            tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
+                aws_sdk_resourcegroupstagging::config::Builder::from(config).interceptor(calls.clone()).build(),
+            ),
+            sqs: aws_sdk_sqs::Client::from_conf(
+                aws_sdk_sqs::config::Builder::from(config).interceptor(calls.clone()).build(),
+            ),
             calls,
+            configs: Arc::default(),
         }
     }
 

@@ -9,13 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
-use super::autoscaling::{PolicyArns, Resource};
-use super::cloudwatch::{Alarms, recognise_alarm};
+use super::autoscaling::{PolicyArns, add_action, add_policy};
+use super::cloudwatch::{Alarms, add_alarms};
 use super::sagemaker::Described;
 use super::{ApiError, Aws};
-use crate::reconcile::{
-    AlarmKind, Endpoint, EndpointName, EndpointStatus, Rules, Scaling, VariantName, Wish, resource_id,
-};
+use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Rules, Scaling, VariantName, Wish, resource_id};
 
 /// What AWS says about one endpoint now.
 #[derive(Debug)]
@@ -111,23 +109,16 @@ impl Aws {
         let label = format!("endpoint {name}");
         let policies_and_actions = try_join_all(variants.iter().zip(&ids).map(|(variant, id)| async move {
             let label = format!("endpoint {name}, variant {variant}");
-            let resource = Resource { id, label: &label };
-            let (mut by_policies, mut by_actions) = (Scaling::default(), Scaling::default());
-            let (arns, ()) = tokio::try_join!(
-                self.describe_policies(resource, &mut by_policies),
-                self.describe_actions(resource, &mut by_actions)
-            )?;
-            by_policies.actions = by_actions.actions;
-            by_policies.foreign.append(&mut by_actions.foreign);
-            Ok::<_, ApiError>((by_policies, arns))
+            tokio::try_join!(self.describe_policies(Some(id), &label), self.describe_actions(Some(id), &label))
         }));
         let (mut targets, policies_and_actions) =
-            tokio::try_join!(self.describe_targets(&ids, &label), policies_and_actions)?;
-        for ((variant, id), (mut scaling, arns)) in variants.into_iter().zip(ids).zip(policies_and_actions) {
+            tokio::try_join!(self.describe_targets(Some(&ids), &label), policies_and_actions)?;
+        for ((variant, id), (policies, actions)) in variants.into_iter().zip(ids).zip(policies_and_actions) {
+            let (mut scaling, mut arns) = (Scaling::default(), PolicyArns::new());
             scaling.target = targets.remove(&id);
-            for (kind, alarm) in alarms.remove(&variant).unwrap_or_default() {
-                insert_alarm(&mut scaling, kind, &alarm, &arns);
-            }
+            policies.into_iter().for_each(|policy| add_policy(&mut scaling, &mut arns, policy));
+            actions.into_iter().for_each(|action| add_action(&mut scaling, action));
+            add_alarms(&mut scaling, &arns, alarms.remove(&variant).unwrap_or_default());
             observed.scaling.insert(variant.clone(), scaling);
             observed.policy_arns.insert(variant, arns);
         }
@@ -135,20 +126,8 @@ impl Aws {
     }
 }
 
-fn insert_alarm(
-    scaling: &mut Scaling,
-    kind: AlarmKind,
-    alarm: &aws_sdk_cloudwatch::types::MetricAlarm,
-    arns: &PolicyArns,
-) {
-    match recognise_alarm(alarm, arns.get(&kind.policy()).map(String::as_str)) {
-        Some(alarm) => _ = scaling.alarms.insert(kind, alarm),
-        None => _ = scaling.strays.alarms.insert(kind),
-    }
-}
-
 impl Observed {
-    fn bare(name: EndpointName) -> Self {
+    pub(super) fn bare(name: EndpointName) -> Self {
         Self { name, endpoint: None, scaling: BTreeMap::new(), policy_arns: BTreeMap::new() }
     }
 }

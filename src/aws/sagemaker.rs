@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
-use aws_sdk_sagemaker::types::{
-    EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariant, ProductionVariantSummary,
-};
+use aws_sdk_sagemaker::types::{EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary};
 
 use super::{ApiError, Aws};
 use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Hosting, Inference, Tags, Variant, VariantName};
@@ -20,10 +18,16 @@ pub(super) struct Described {
 }
 
 /// What the endpoint's configuration adds.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct EndpointConfig {
     is_asynchronous: bool,
-    variants: BTreeMap<String, ProductionVariant>,
+    variants: BTreeMap<String, ConfiguredVariant>,
+}
+
+#[derive(Debug, Clone)]
+struct ConfiguredVariant {
+    instance_type: Option<String>,
+    is_serverless: bool,
 }
 
 impl EndpointConfig {
@@ -33,8 +37,8 @@ impl EndpointConfig {
         }
         for variant in &mut endpoint.variants {
             let Some(configured) = self.variants.get(variant.name.as_str()) else { continue };
-            variant.instance_type = configured.instance_type().map(|kind| kind.as_str().to_owned());
-            if configured.serverless_config().is_some() {
+            variant.instance_type.clone_from(&configured.instance_type);
+            if configured.is_serverless {
                 variant.hosting = Hosting::Serverless;
             }
         }
@@ -101,13 +105,17 @@ impl Aws {
     }
 }
 
-fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> {
-    let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
-    let status = match output.endpoint_status() {
+pub(super) fn status(status: Option<&SdkStatus>) -> EndpointStatus {
+    match status {
         Some(SdkStatus::InService) => EndpointStatus::InService,
         Some(SdkStatus::Deleting) => EndpointStatus::Deleting,
         _ => EndpointStatus::Other,
-    };
+    }
+}
+
+fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> {
+    let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
+    let status = status(output.endpoint_status());
     Ok(Described {
         endpoint: Endpoint {
             name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,
@@ -152,7 +160,13 @@ fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
             .production_variants
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|variant| Some((variant.variant_name.clone()?, variant)))
+            .filter_map(|variant| {
+                let configured = ConfiguredVariant {
+                    instance_type: variant.instance_type().map(|kind| kind.as_str().to_owned()),
+                    is_serverless: variant.serverless_config.is_some(),
+                };
+                Some((variant.variant_name?, configured))
+            })
             .collect(),
     }
 }

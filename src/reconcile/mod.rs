@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 pub use desired::desired;
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use names::{
-    AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm, resource_id,
+    ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
+    resource_id, variant_of,
 };
 pub use plan::{Change, Removal, VariantPlan, configure, remove};
 pub use scaling::{

@@ -6,6 +6,9 @@ use std::fmt;
 /// What every policy and scheduled action of ours is called by.
 const OWNER: &str = "scale-to-zero";
 
+/// What the names of all our alarms start with.
+pub const ALARM_PREFIX: &str = "scale-to-zero/";
+
 /// Names of endpoints and variants: 1 to 63 letters, digits and hyphens that start with a letter or digit and
 /// don't end in a hyphen (`EndpointName` in the SageMaker API reference).
 fn is_sagemaker_name(name: &str) -> bool {
@@ -72,6 +75,13 @@ impl fmt::Display for VariantName {
 #[must_use]
 pub fn resource_id(endpoint: &EndpointName, variant: &VariantName) -> String {
     format!("endpoint/{endpoint}/variant/{variant}")
+}
+
+/// The variant that a resource id names; `None` where it isn't that of a variant.
+#[must_use]
+pub fn variant_of(resource_id: &str) -> Option<(EndpointName, VariantName)> {
+    let (endpoint, variant) = resource_id.strip_prefix("endpoint/")?.split_once("/variant/")?;
+    Some((EndpointName::new(endpoint)?, VariantName::new(variant)?))
 }
 
 /// The scaling policies that the function owns.
@@ -177,6 +187,7 @@ mod tests {
     fn the_owned_names_are_a_contract() {
         let (endpoint, variant) = names();
         assert_eq!(resource_id(&endpoint, &variant), "endpoint/demo/variant/AllTraffic");
+        assert_eq!(endpoint.alarm_prefix(), format!("{ALARM_PREFIX}demo/"));
         assert_eq!(
             PolicyName::ALL.map(PolicyName::as_str),
             ["scale-to-zero-backlog", "scale-to-zero-wake", "scale-to-zero-idle"]
@@ -217,6 +228,14 @@ mod tests {
             ("nightly", false),
         ] {
             assert_eq!(is_owned_action(action), owned, "scheduled action {action:?}");
+        }
+    }
+
+    #[test]
+    fn a_resource_id_names_its_variant() {
+        assert_eq!(variant_of("endpoint/demo/variant/AllTraffic"), Some(names()));
+        for other in ["endpoint/demo", "inference-component/demo", "endpoint/a/b/variant/c", ""] {
+            assert_eq!(variant_of(other), None, "resource id {other:?}");
         }
     }
 

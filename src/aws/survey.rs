@@ -1,0 +1,155 @@
+//! The reads of a sweep: the whole Region in bulk, and of single endpoints only what bulk reads don't tell.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
+
+use super::autoscaling::{PolicyArns, add_action, add_policy};
+use super::cloudwatch::add_alarms;
+use super::sagemaker::{Described, EndpointConfig};
+use super::{ApiError, Aws};
+use crate::reconcile::{
+    ALARM_PREFIX, Endpoint, EndpointName, EndpointStatus, Inference, Scaling, Tags, VariantName, variant_of,
+};
+
+/// In error messages, what a bulk read is about.
+const FLEET: &str = "all endpoints";
+
+/// The most items that `ListEndpoints` and `GetResources` answer on a page.
+const LONGEST_PAGE: i32 = 100;
+
+/// Everything about scaling in a Region that can be read in bulk.
+#[derive(Debug, Default)]
+pub struct Survey {
+    pub endpoints: BTreeMap<EndpointName, Listed>,
+    /// By endpoint, whether it still exists or not.
+    pub scaling: BTreeMap<EndpointName, BTreeMap<VariantName, Scaling>>,
+}
+
+/// What lists tell about an endpoint.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub status: EndpointStatus,
+    pub tags: Tags,
+}
+
+impl Aws {
+    /// Reads the Region. The lists are eventually consistent: whatever follows from them is looked at once more
+    /// before anything is written.
+    ///
+    /// # Errors
+    /// Whatever list fails for good.
+    pub async fn survey(&self) -> Result<Survey, ApiError> {
+        let (endpoints, mut tags, targets, policies, actions, alarms) = tokio::try_join!(
+            self.list_endpoints(),
+            self.list_endpoint_tags(),
+            self.describe_targets(None, FLEET),
+            self.describe_policies(None, FLEET),
+            self.describe_actions(None, FLEET),
+            self.describe_alarms_by(ALARM_PREFIX, FLEET)
+        )?;
+        let mut variants: BTreeMap<(EndpointName, VariantName), (Scaling, PolicyArns)> = BTreeMap::new();
+        for (id, target) in targets {
+            if let Some(variant) = variant_of(&id) {
+                variants.entry(variant).or_default().0.target = Some(target);
+            }
+        }
+        for policy in policies {
+            if let Some(variant) = variant_of(&policy.resource_id) {
+                let (scaling, arns) = variants.entry(variant).or_default();
+                add_policy(scaling, arns, policy);
+            }
+        }
+        for action in actions {
+            if let Some(variant) = variant_of(&action.resource_id) {
+                add_action(&mut variants.entry(variant).or_default().0, action);
+            }
+        }
+        for (endpoint, alarms) in alarms {
+            for (variant, alarms) in alarms {
+                let (scaling, arns) = variants.entry((endpoint.clone(), variant)).or_default();
+                add_alarms(scaling, arns, alarms);
+            }
+        }
+        let mut survey = Survey::default();
+        for ((endpoint, variant), (scaling, _)) in variants {
+            survey.scaling.entry(endpoint).or_default().insert(variant, scaling);
+        }
+        for (name, arn, status) in endpoints {
+            let tags = tags.remove(&arn.to_lowercase()).unwrap_or_default();
+            survey.endpoints.insert(name, Listed { status, tags });
+        }
+        Ok(survey)
+    }
+
+    /// One endpoint of a survey, as it is now; `None` where it has gone meanwhile.
+    ///
+    /// Its configuration is read only where it could matter: Application Auto Scaling has refused burstable instance
+    /// types when it took the variants as targets. Configurations never change, so they are remembered.
+    ///
+    /// # Errors
+    /// Whatever read fails for good.
+    pub async fn look(
+        &self,
+        name: &EndpointName,
+        tags: &Tags,
+        scaling: &BTreeMap<VariantName, Scaling>,
+    ) -> Result<Option<Endpoint>, ApiError> {
+        let Some(Described { mut endpoint, config_name, .. }) = self.describe_endpoint(name).await? else {
+            return Ok(None);
+        };
+        endpoint.tags = tags.clone();
+        let has_target = |variant: &VariantName| scaling.get(variant).is_some_and(|scaling| scaling.target.is_some());
+        let is_known = endpoint.inference == Inference::Asynchronous
+            && endpoint.variants.iter().all(|variant| has_target(&variant.name));
+        if let Some(config_name) = config_name.filter(|_| !is_known) {
+            self.remembered_config(name, &config_name).await?.complete(&mut endpoint);
+        }
+        Ok(Some(endpoint))
+    }
+
+    async fn remembered_config(&self, name: &EndpointName, config_name: &str) -> Result<EndpointConfig, ApiError> {
+        let remembered = self.configs.lock().unwrap_or_else(PoisonError::into_inner).get(config_name).cloned();
+        if let Some(config) = remembered {
+            return Ok(config);
+        }
+        let config = self.describe_endpoint_config(name, config_name).await?;
+        self.configs.lock().unwrap_or_else(PoisonError::into_inner).insert(config_name.to_owned(), config.clone());
+        Ok(config)
+    }
+
+    async fn list_endpoints(&self) -> Result<Vec<(EndpointName, String, EndpointStatus)>, ApiError> {
+        let mut found = Vec::new();
+        let mut pages = self.sagemaker.list_endpoints().max_results(LONGEST_PAGE).into_paginator().items().send();
+        while let Some(endpoint) = pages.next().await {
+            let endpoint = endpoint.map_err(|error| ApiError::new("ListEndpoints", FLEET, &error))?;
+            let status = super::sagemaker::status(endpoint.endpoint_status());
+            if let (Some(name), Some(arn)) =
+                (endpoint.endpoint_name().and_then(EndpointName::new), endpoint.endpoint_arn)
+            {
+                found.push((name, arn, status));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The tags of all endpoints that have any, by ARN in lower case: the services don't agree on its spelling.
+    async fn list_endpoint_tags(&self) -> Result<HashMap<String, Tags>, ApiError> {
+        let mut found = HashMap::new();
+        let mut pages = self
+            .tagging
+            .get_resources()
+            .resource_type_filters("sagemaker:endpoint")
+            .resources_per_page(LONGEST_PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(resource) = pages.next().await {
+            let resource = resource.map_err(|error| ApiError::new("GetResources", FLEET, &error))?;
+            let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+            if let Some(arn) = resource.resource_arn {
+                found.insert(arn.to_lowercase(), tags);
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,202 @@
+//! The fleet: finds the endpoints with something to do, and has it done.
+//!
+//! A sweep only finds. What it knows comes from lists that lag behind, so every endpoint that seems to need something is
+//! reconciled by itself, from reads of its own. With a work queue that happens in later invocations: a message is safe
+//! where an invocation may die, and the queue's concurrency is the brake that AWS's rate limits ask for. Without one it
+//! happens here, so many at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::answer::{Answer, FleetAnswer, Outcome};
+use crate::aws::{Listed, Survey};
+use crate::error::Error;
+use crate::handler::{Deadline, Function, done};
+use crate::payload::{self, FleetVerb, Verb};
+use crate::reconcile::{
+    EndpointName, EndpointStatus, Pause, Request, Scaling, SkipReason, Tags, VariantName, VariantPlan, Wish, decide,
+};
+
+/// How many endpoints are looked at between two looks at the clock.
+const SLICE: usize = 100;
+
+/// Reads at the same time. AWS's limits are in calls a second; more at once would only wait in the retries.
+const LOOKS_AT_ONCE: usize = 16;
+
+/// Endpoints that are changed at the same time where there is no queue. `PutMetricAlarm` allows 3 calls a second.
+const CHANGES_AT_ONCE: usize = 4;
+
+/// What a look at an endpoint of the survey found.
+enum Finding {
+    /// Nothing to do, or nothing that could be done.
+    Settled(Answer),
+    /// Something to do, and the plan of it as far as the survey shows.
+    Work(Answer),
+    /// The endpoint is gone and left something behind.
+    Gone(EndpointName, Vec<VariantPlan>),
+}
+
+impl Function {
+    /// Looks at all endpoints behind `after`.
+    pub(crate) async fn sweep(
+        &self,
+        verb: FleetVerb,
+        after: Option<&EndpointName>,
+        deadline: Option<Deadline>,
+    ) -> Result<FleetAnswer, Error> {
+        let survey = self.aws.survey().await?;
+        let with_ours = survey.scaling.iter().filter(|(_, variants)| variants.values().any(Scaling::has_ours));
+        let names: BTreeSet<&EndpointName> = survey.endpoints.keys().chain(with_ours.map(|(name, _)| name)).collect();
+        let names: Vec<&EndpointName> =
+            names.into_iter().filter(|name| after.is_none_or(|after| *name > after)).collect();
+        let mut answer = FleetAnswer::default();
+        let mut failures = Vec::new();
+        for slice in names.chunks(SLICE) {
+            let findings: Vec<_> = stream::iter(slice.iter().copied())
+                .map(|name| self.find(verb, name, &survey))
+                .buffer_unordered(LOOKS_AT_ONCE)
+                .collect()
+                .await;
+            let mut work = Vec::new();
+            let mut gone = Vec::new();
+            for finding in findings {
+                match finding {
+                    Ok(Finding::Settled(found)) => answer.add(&found),
+                    Ok(Finding::Work(planned)) => work.push(planned),
+                    Ok(Finding::Gone(name, plans)) => gone.push((name, plans)),
+                    Err(error) => failures.push(error),
+                }
+            }
+            failures.extend(self.clean_up(verb, gone, &mut answer).await);
+            failures.extend(self.hand_out(verb, work, &mut answer).await?);
+            let is_last = slice.last() == names.last();
+            if let (false, Some(last), true) = (is_last, slice.last(), deadline.is_some_and(Deadline::is_near)) {
+                self.hand_over(verb, last).await?;
+                answer.after = Some((*last).clone());
+                break;
+            }
+        }
+        let failed = failures.len();
+        match failures.into_iter().next() {
+            None => Ok(answer),
+            Some(first) => Err(Error::Fleet { failed, endpoints: answer.endpoints + failed, first: Box::new(first) }),
+        }
+    }
+
+    /// Looks at one endpoint of the survey.
+    async fn find(&self, verb: FleetVerb, name: &EndpointName, survey: &Survey) -> Result<Finding, Error> {
+        let nothing = BTreeMap::new();
+        let scaling = survey.scaling.get(name).unwrap_or(&nothing);
+        let has_ours = scaling.values().any(Scaling::has_ours);
+        let skipped = |reason: SkipReason| Ok(Finding::Settled(Answer::skipped(Some(name.clone()), reason)));
+        let Some(Listed { status, tags }) = survey.endpoints.get(name) else {
+            return self.find_unlisted(verb, name, scaling).await;
+        };
+        match status {
+            EndpointStatus::InService => {}
+            EndpointStatus::Deleting if has_ours => {}
+            EndpointStatus::Deleting | EndpointStatus::Other => return skipped(SkipReason::NotInService),
+        }
+        let wish = self.config.rules.read(tags);
+        let is_wanted = !matches!(wish, Ok(Wish::None | Wish::OptOut)) && verb != FleetVerb::Remove;
+        if !is_wanted && !has_ours {
+            return skipped(SkipReason::NotManaged);
+        }
+        let endpoint = self.aws.look(name, tags, scaling).await?;
+        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
+        let planned = self.planned(name, endpoint.as_ref(), &decision);
+        Ok(if done(&decision).is_some() { Finding::Work(planned) } else { Finding::Settled(planned) })
+    }
+
+    /// Something of ours whose endpoint isn't in the list: gone, unless the list lags behind.
+    async fn find_unlisted(
+        &self,
+        verb: FleetVerb,
+        name: &EndpointName,
+        scaling: &BTreeMap<VariantName, Scaling>,
+    ) -> Result<Finding, Error> {
+        let endpoint = self.aws.look(name, &Tags::new(), scaling).await?;
+        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
+        match (endpoint, done(&decision)) {
+            (None, Some((plans, _))) => Ok(Finding::Gone(name.clone(), plans.to_vec())),
+            // It will be in the list of the next sweep, with its tags.
+            _ => Ok(Finding::Settled(Answer::skipped(Some(name.clone()), SkipReason::NotFound))),
+        }
+    }
+
+    /// Removes what endpoints that are gone left behind, at once: it is little, and doing it twice does no harm.
+    async fn clean_up(
+        &self,
+        verb: FleetVerb,
+        gone: Vec<(EndpointName, Vec<VariantPlan>)>,
+        answer: &mut FleetAnswer,
+    ) -> Vec<Error> {
+        let (outcome, failures): (fn(Vec<VariantPlan>) -> Outcome, _) = match verb {
+            FleetVerb::Plan => (Outcome::Planned, Vec::new()),
+            FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, self.aws.apply_to_gone(&gone).await),
+        };
+        if failures.is_empty() {
+            for (name, plans) in gone {
+                let outcome = outcome(plans);
+                answer.add(&Answer { endpoint: Some(name), outcome, pause: Pause::No, note: None });
+            }
+        }
+        failures.into_iter().map(Error::from).collect()
+    }
+
+    /// Has the work done, by the queue or here. Answers what failed here.
+    async fn hand_out(
+        &self,
+        verb: FleetVerb,
+        work: Vec<Answer>,
+        answer: &mut FleetAnswer,
+    ) -> Result<Vec<Error>, Error> {
+        let verb_for_one = match verb {
+            FleetVerb::Plan => {
+                work.iter().for_each(|planned| answer.add(planned));
+                return Ok(Vec::new());
+            }
+            FleetVerb::Sweep => Verb::Event,
+            FleetVerb::Remove => Verb::Remove,
+        };
+        let names: Vec<EndpointName> = work.iter().filter_map(|planned| planned.endpoint.clone()).collect();
+        if let Some(url) = &self.config.work_queue_url {
+            let messages: Vec<String> = names.iter().map(|name| payload::work_message(verb, name)).collect();
+            self.aws.enqueue(url, &messages).await?;
+            work.iter().for_each(|planned| answer.add(planned));
+            answer.queued += messages.len();
+            return Ok(Vec::new());
+        }
+        let results: Vec<_> = stream::iter(&names)
+            .map(|name| self.handle_endpoint(verb_for_one, name, None, true))
+            .buffer_unordered(CHANGES_AT_ONCE)
+            .collect()
+            .await;
+        let mut failures = Vec::new();
+        for result in results {
+            match result {
+                Ok(done) => answer.add(&done),
+                Err(error) => failures.push(error),
+            }
+        }
+        Ok(failures)
+    }
+
+    /// Leaves the endpoints behind `last` to another invocation. What can't be handed over, the answer names.
+    async fn hand_over(&self, verb: FleetVerb, last: &EndpointName) -> Result<(), Error> {
+        match (verb, &self.config.work_queue_url) {
+            (FleetVerb::Sweep | FleetVerb::Remove, Some(url)) => {
+                Ok(self.aws.enqueue(url, &[payload::rest_message(verb, last)]).await?)
+            }
+            (FleetVerb::Plan, _) | (_, None) => Ok(()),
+        }
+    }
+}
+
+fn request(verb: FleetVerb) -> Request {
+    match verb {
+        FleetVerb::Sweep | FleetVerb::Plan => Request::Event,
+        FleetVerb::Remove => Request::Remove,
+    }
+}
