@@ -66,6 +66,12 @@ impl FleetAnswer {
         }
     }
 
+    pub fn extend(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            self.add(answer);
+        }
+    }
+
     fn to_json(&self) -> Value {
         let mut answer = json!({
             "outcome": "swept",

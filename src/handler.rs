@@ -1,7 +1,7 @@
 //! One invocation: understand the payload, read what AWS says, decide, do it, answer. This file and the sweep alone see
 //! both the core and the shell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +15,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
-    Decision, Endpoint, EndpointName, Key, Manage, Pause, Removal, Request, SkipReason, VariantPlan, decide,
+    Decision, Endpoint, EndpointName, Key, Manage, Pause, Removal, Request, Scaling, SkipReason, VariantName,
+    VariantPlan, decide,
 };
 use crate::telemetry::{self, Cost};
 
@@ -137,8 +138,8 @@ impl Function {
             &observed.scaling,
         );
         self.remember(&observed.name, &decision);
-        let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &decision);
-        match (verb, done(&decision)) {
+        let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
+        match (verb, to_do(&decision)) {
             (Verb::Apply | Verb::Event | Verb::Remove, Some((plans, outcome))) => {
                 self.aws.apply(&observed, plans).await?;
                 Ok(Answer { outcome: outcome(plans.to_vec()), ..answer })
@@ -159,8 +160,14 @@ impl Function {
     }
 
     /// The answer while nothing has been done yet: what `plan` says.
-    pub(crate) fn planned(&self, name: &EndpointName, endpoint: Option<&Endpoint>, decision: &Decision) -> Answer {
-        let has_changes = done(decision).is_some();
+    pub(crate) fn planned(
+        &self,
+        name: &EndpointName,
+        endpoint: Option<&Endpoint>,
+        scaling: &BTreeMap<VariantName, Scaling>,
+        decision: &Decision,
+    ) -> Answer {
+        let has_changes = to_do(decision).is_some();
         let outcome = match decision.clone() {
             Decision::Skip(reason) => Outcome::Skipped(reason),
             Decision::Invalid(problems) => Outcome::Invalid(problems),
@@ -173,7 +180,12 @@ impl Function {
         };
         let pause = match decision {
             Decision::Conflict(_, pause) | Decision::Configure(_, pause) => *pause,
-            Decision::Skip(_) | Decision::Invalid(_) | Decision::Remove(..) => Pause::No,
+            // The tags can't be read, but what they once asked for still holds.
+            Decision::Invalid(_) => {
+                let targets = scaling.values().filter_map(|scaling| scaling.target.as_ref());
+                targets.map(|target| Pause::of(target.suspended)).find(|pause| *pause != Pause::No).unwrap_or(Pause::No)
+            }
+            Decision::Skip(_) | Decision::Remove(..) => Pause::No,
         };
         let note = endpoint.and_then(|endpoint| self.failed_update(endpoint));
         Answer { endpoint: Some(name.clone()), outcome, pause, note }
@@ -207,9 +219,12 @@ impl Function {
     }
 }
 
+/// The outcome of changes that have been made.
+pub(crate) type OutcomeOf = fn(Vec<VariantPlan>) -> Outcome;
+
 /// The changes to make, and what to answer once they are made; `None` where there are none.
-pub(crate) fn done(decision: &Decision) -> Option<(&[VariantPlan], fn(Vec<VariantPlan>) -> Outcome)> {
-    let (plans, outcome): (&[VariantPlan], fn(Vec<VariantPlan>) -> Outcome) = match decision {
+pub(crate) fn to_do(decision: &Decision) -> Option<(&[VariantPlan], OutcomeOf)> {
+    let (plans, outcome): (_, OutcomeOf) = match decision {
         Decision::Configure(plans, _) => (plans, Outcome::Configured),
         Decision::Remove(plans, Removal::Complete) => (plans, Outcome::Removed),
         Decision::Remove(plans, Removal::AwaitsInstance) => (plans, Outcome::Removing),

@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use crate::answer::{Answer, FleetAnswer, Outcome};
 use crate::aws::{Listed, Survey};
 use crate::error::Error;
-use crate::handler::{Deadline, Function, done};
+use crate::handler::{Deadline, Function, OutcomeOf, to_do};
 use crate::payload::{self, FleetVerb, Verb};
 use crate::reconcile::{
     EndpointName, EndpointStatus, Pause, Request, Scaling, SkipReason, Tags, VariantName, VariantPlan, Wish, decide,
@@ -105,8 +105,8 @@ impl Function {
         }
         let endpoint = self.aws.look(name, tags, scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
-        let planned = self.planned(name, endpoint.as_ref(), &decision);
-        Ok(if done(&decision).is_some() { Finding::Work(planned) } else { Finding::Settled(planned) })
+        let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
+        Ok(if to_do(&decision).is_some() { Finding::Work(planned) } else { Finding::Settled(planned) })
     }
 
     /// Something of ours whose endpoint isn't in the list: gone, unless the list lags behind.
@@ -118,7 +118,7 @@ impl Function {
     ) -> Result<Finding, Error> {
         let endpoint = self.aws.look(name, &Tags::new(), scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
-        match (endpoint, done(&decision)) {
+        match (endpoint, to_do(&decision)) {
             (None, Some((plans, _))) => Ok(Finding::Gone(name.clone(), plans.to_vec())),
             // It will be in the list of the next sweep, with its tags.
             _ => Ok(Finding::Settled(Answer::skipped(Some(name.clone()), SkipReason::NotFound))),
@@ -132,7 +132,7 @@ impl Function {
         gone: Vec<(EndpointName, Vec<VariantPlan>)>,
         answer: &mut FleetAnswer,
     ) -> Vec<Error> {
-        let (outcome, failures): (fn(Vec<VariantPlan>) -> Outcome, _) = match verb {
+        let (outcome, failures): (OutcomeOf, _) = match verb {
             FleetVerb::Plan => (Outcome::Planned, Vec::new()),
             FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, self.aws.apply_to_gone(&gone).await),
         };
@@ -154,7 +154,7 @@ impl Function {
     ) -> Result<Vec<Error>, Error> {
         let verb_for_one = match verb {
             FleetVerb::Plan => {
-                work.iter().for_each(|planned| answer.add(planned));
+                answer.extend(&work);
                 return Ok(Vec::new());
             }
             FleetVerb::Sweep => Verb::Event,
@@ -164,7 +164,7 @@ impl Function {
         if let Some(url) = &self.config.work_queue_url {
             let messages: Vec<String> = names.iter().map(|name| payload::work_message(verb, name)).collect();
             self.aws.enqueue(url, &messages).await?;
-            work.iter().for_each(|planned| answer.add(planned));
+            answer.extend(&work);
             answer.queued += messages.len();
             return Ok(Vec::new());
         }

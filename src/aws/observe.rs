@@ -116,8 +116,12 @@ impl Aws {
         for ((variant, id), (policies, actions)) in variants.into_iter().zip(ids).zip(policies_and_actions) {
             let (mut scaling, mut arns) = (Scaling::default(), PolicyArns::new());
             scaling.target = targets.remove(&id);
-            policies.into_iter().for_each(|policy| add_policy(&mut scaling, &mut arns, policy));
-            actions.into_iter().for_each(|action| add_action(&mut scaling, action));
+            for policy in policies {
+                add_policy(&mut scaling, &mut arns, policy);
+            }
+            for action in actions {
+                add_action(&mut scaling, action);
+            }
             add_alarms(&mut scaling, &arns, alarms.remove(&variant).unwrap_or_default());
             observed.scaling.insert(variant.clone(), scaling);
             observed.policy_arns.insert(variant, arns);

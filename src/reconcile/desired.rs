@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::names::{AlarmKind, EndpointName, PolicyName};
 use super::scaling::{
     Adjustment, Alarm, Comparison, Metric, MissingData, ScalableTarget, Scaling, ScalingPolicy, Statistic, Step,
-    StepScaling, Suspended, TargetTracking,
+    StepScaling, TargetTracking,
 };
-use super::settings::{Pause, Settings};
+use super::settings::Settings;
 
 /// Seconds. The metrics of asynchronous endpoints arrive once a minute; a shorter period would leave the alarm without
 /// data (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
@@ -31,19 +31,11 @@ pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
         target: Some(ScalableTarget {
             min_capacity: settings.min_capacity,
             max_capacity: settings.max_capacity,
-            suspended: suspended(settings.pause),
+            suspended: settings.pause.suspended(),
         }),
         policies,
         alarms,
         ..Scaling::default()
-    }
-}
-
-fn suspended(pause: Pause) -> Suspended {
-    match pause {
-        Pause::No => Suspended::default(),
-        Pause::ScaleIn => Suspended { scale_in: true, ..Suspended::default() },
-        Pause::All => Suspended { scale_in: true, scale_out: true, scheduled: true },
     }
 }
 
@@ -88,6 +80,7 @@ fn wake_alarm(endpoint: &EndpointName) -> Alarm {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scaling::Suspended;
     use super::*;
 
     fn demo() -> EndpointName {
@@ -141,13 +134,6 @@ mod tests {
             let scaling = desired(&demo(), &settings);
             assert_eq!(scaling.policies.keys().copied().collect::<Vec<_>>(), [PolicyName::Backlog], "{settings:?}");
             assert!(scaling.alarms.is_empty(), "{settings:?}");
-        }
-    }
-
-    #[test]
-    fn no_pause_setting_looks_like_a_removal_on_its_way() {
-        for pause in [Pause::No, Pause::ScaleIn, Pause::All] {
-            assert_ne!(suspended(pause), Suspended::LEAVING, "{pause:?}");
         }
     }
 }

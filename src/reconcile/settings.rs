@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::endpoint::Tags;
+use super::scaling::Suspended;
 use super::values;
 
 /// The tag that the function itself writes; never a setting, whatever the prefix.
@@ -86,6 +87,27 @@ pub enum Pause {
     No,
     ScaleIn,
     All,
+}
+
+impl Pause {
+    #[must_use]
+    pub fn suspended(self) -> Suspended {
+        match self {
+            Self::No => Suspended::default(),
+            Self::ScaleIn => Suspended { scale_in: true, ..Suspended::default() },
+            Self::All => Suspended { scale_in: true, scale_out: true, scheduled: true },
+        }
+    }
+
+    /// How a scalable target is paused, whoever did it.
+    #[must_use]
+    pub fn of(suspended: Suspended) -> Self {
+        match (suspended.scale_in, suspended.scale_out) {
+            (false, _) => Self::No,
+            (true, false) => Self::ScaleIn,
+            (true, true) => Self::All,
+        }
+    }
 }
 
 /// What the tags of one endpoint ask for. Invariants: 0 ≤ min ≤ max, 1 ≤ max ≤ the capacity limit,
@@ -490,6 +512,14 @@ mod tests {
         assert_eq!(rules.read(&tags(&[(STATUS_TAG, "invalid")])), Ok(Wish::None));
         assert!(!rules.is_own_tag(STATUS_TAG));
         assert!(rules.is_own_tag("scale-to-zero-enabled"));
+    }
+
+    #[test]
+    fn a_pause_reads_back_from_the_target_and_never_looks_like_a_removal_on_its_way() {
+        for pause in [Pause::No, Pause::ScaleIn, Pause::All] {
+            assert_eq!(Pause::of(pause.suspended()), pause);
+            assert_ne!(pause.suspended(), Suspended::LEAVING, "{pause:?}");
+        }
     }
 
     #[test]
