@@ -77,7 +77,7 @@ def _variant(account: Account, params: dict[str, Any]) -> tuple[Any, dict[str, A
         raise AwsError("ValidationException", f"{params['ResourceId']} has no instances to scale.")
     if endpoint.endpoint_status in ("Creating", "Deleting", "Failed", "OutOfService"):
         raise AwsError("ValidationException", f"Endpoint {name} is {endpoint.endpoint_status}.")
-    if (sagemaker.instance_type(account, endpoint, variant_name) or "").startswith("ml.t"):
+    if re.match(r"ml\.t\d", sagemaker.instance_type(account, endpoint, variant_name) or ""):
         raise AwsError("ValidationException", f"{params['ResourceId']} is of a burstable instance type.")
     return endpoint, variant
 

@@ -3,7 +3,7 @@
 //! What `DescribeEndpoint` answers is needed for every other read but one: our alarms are found by the endpoint's name
 //! alone. They are read with it, and where there are some, the endpoint is one that we configured: everything else then
 //! goes out at once, two round trips in all. Where there are none, the tags are read first, so that an endpoint that
-//! is none of our business costs three reads.
+//! is none of our business costs three reads, and one that has opted out a fourth.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,9 @@ use super::autoscaling::{PolicyArns, add_action, add_policy};
 use super::cloudwatch::{Alarms, add_alarms};
 use super::sagemaker::Described;
 use super::{ApiError, Aws};
-use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Rules, Scaling, VariantName, Wish, resource_id};
+use crate::reconcile::{
+    Endpoint, EndpointName, EndpointStatus, PolicyName, Rules, Scaling, VariantName, Wish, resource_id,
+};
 
 /// What AWS says about one endpoint now.
 #[derive(Debug)]
@@ -78,11 +80,17 @@ impl Aws {
             )?;
         } else {
             endpoint.tags = self.list_tags(&name, &arn).await?;
-            if matches!(rules.read(&endpoint.tags), Ok(Wish::None | Wish::OptOut)) {
-                (config, observed) = (None, Observed::bare(name.clone()));
-            } else {
+            let is_ours = match rules.read(&endpoint.tags) {
+                Ok(Wish::None) => false,
+                // Once managed, perhaps, with settings that need no alarm.
+                Ok(Wish::OptOut) => self.has_own_policy(&name, &variants).await?,
+                Ok(Wish::Managed(_)) | Err(_) => true,
+            };
+            if is_ours {
                 (config, observed) =
                     tokio::try_join!(configuration, self.observe_scaling(name.clone(), None, variants, alarms))?;
+            } else {
+                (config, observed) = (None, Observed::bare(name.clone()));
             }
         }
         if let Some(config) = config {
@@ -90,6 +98,18 @@ impl Aws {
         }
         observed.endpoint = Some(endpoint);
         Ok(observed)
+    }
+
+    async fn has_own_policy(
+        &self,
+        endpoint: &EndpointName,
+        variants: &BTreeSet<VariantName>,
+    ) -> Result<bool, ApiError> {
+        let policies = try_join_all(variants.iter().map(|variant| async move {
+            let label = format!("endpoint {endpoint}, variant {variant}");
+            self.describe_policies(Some(&resource_id(endpoint, variant)), &label).await
+        }));
+        Ok(policies.await?.iter().flatten().any(|policy| PolicyName::owned(&policy.policy_name).is_some()))
     }
 
     /// Reads what Application Auto Scaling holds for the variants, and joins it with their alarms.

@@ -76,6 +76,9 @@ impl Variant {
     /// <https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html>.
     #[must_use]
     pub fn is_burstable(&self) -> bool {
-        self.instance_type.as_deref().is_some_and(|kind| kind.starts_with("ml.t"))
+        // Not `ml.trn1`: the letter of a burstable family is followed by its generation.
+        let generation =
+            |kind: &str| kind.strip_prefix("ml.t").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        self.instance_type.as_deref().is_some_and(generation)
     }
 }

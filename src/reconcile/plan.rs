@@ -126,18 +126,20 @@ pub fn remove(observed: &Scaling, is_at_zero: bool, leaving: Suspended) -> (Vec<
     };
     let mut changes = Vec::new();
     match &observed.target {
+        // Written again even where MinCapacity is 1 already: it is the call that makes AWS look at the capacity.
+        Some(target) if is_at_zero => {
+            let suspended = if observed.foreign.is_empty() { leaving } else { target.suspended };
+            changes.push(raised(target, suspended));
+            return (changes, Removal::AwaitsInstance);
+        }
         // The target stays, as another's policies need it; at MinCapacity 0 they could put it to sleep with no way to wake.
         Some(target) if !observed.foreign.is_empty() => {
             if target.min_capacity == 0 {
                 changes.push(raised(target, target.suspended));
             }
-            changes.extend(configure(&Scaling { foreign: BTreeSet::new(), ..observed.clone() }, &Scaling::default()));
+            let ours = Scaling { foreign: BTreeSet::new(), ..observed.clone() };
+            changes.extend(configure(&ours, &Scaling::default()));
             return (changes, Removal::Complete);
-        }
-        // Written again even where MinCapacity is 1 already: it is the call that makes AWS look at the capacity.
-        Some(target) if is_at_zero => {
-            changes.push(raised(target, leaving));
-            return (changes, Removal::AwaitsInstance);
         }
         Some(_) => changes.push(Change::DeregisterScalableTarget),
         None => {}
