@@ -1,0 +1,409 @@
+"""Words of the black-box tests: payloads, answers and what AWS holds then, all as whole values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from local.aws import LocalAws
+from local.runtime import Function, FunctionError
+
+Json = dict[str, Any]
+
+PREFIX = "scale-to-zero:"
+ENABLED = {f"{PREFIX}enabled": "true"}
+VARIANT = "AllTraffic"
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+NOTHING: Json = {"targets": {}, "policies": {}, "alarms": {}, "actions": {}, "foreign": {}}
+
+# The writes of a first configuration, in their order.
+CONFIGURING = ["RegisterScalableTarget", "PutScalingPolicy", "PutMetricAlarm", "PutScalingPolicy"]
+
+
+def tags(**settings: str) -> dict[str, str]:
+    """`max_capacity="3"` is the tag scale-to-zero:max-capacity; the endpoint is opted in too."""
+    return ENABLED | {PREFIX + name.replace("_", "-"): value for name, value in settings.items()}
+
+
+# Payloads.
+
+
+def apply(endpoint: str = "demo") -> Json:
+    return {"action": "apply", "endpoint": endpoint}
+
+
+def plan(endpoint: str = "demo") -> Json:
+    return {"action": "plan", "endpoint": endpoint}
+
+
+def remove(endpoint: str = "demo") -> Json:
+    return {"action": "remove", "endpoint": endpoint}
+
+
+def state_change(endpoint: str = "demo", status: str = "IN_SERVICE") -> Json:
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Endpoint State Change",
+        "time": "1583831889050",
+        "detail": {"EndpointName": endpoint, "EndpointStatus": status, "Tags": {}},
+    }
+
+
+def tag_change(arn: str, *keys: str, service: str = "sagemaker") -> Json:
+    return {
+        "source": "aws.tag",
+        "detail-type": "Tag Change on Resource",
+        "resources": [arn],
+        "detail": {"changed-tag-keys": list(keys), "service": service, "resource-type": "endpoint"},
+    }
+
+
+def add_tags_call(arn: str, *keys: str, **detail: Any) -> Json:
+    tags = [{"key": key, "value": "any"} for key in keys]
+    return _api_call("AddTags", {"resourceArn": arn, "tags": tags}, detail)
+
+
+def delete_tags_call(arn: str, *keys: str, **detail: Any) -> Json:
+    return _api_call("DeleteTags", {"resourceArn": arn, "tagKeys": list(keys)}, detail)
+
+
+def _api_call(name: str, parameters: Json, detail: Json) -> Json:
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": "AWS API Call via CloudTrail",
+        "detail": {"eventName": name, "requestParameters": parameters, **detail},
+    }
+
+
+# Answers.
+
+
+def resource_id(endpoint: str = "demo", variant: str = VARIANT) -> str:
+    return f"endpoint/{endpoint}/variant/{variant}"
+
+
+def answer(outcome: str, *changes: Json, endpoint: str = "demo", variant: str = VARIANT, **more: Any) -> Json:
+    """The answer about an endpoint with one variant."""
+    return answer_of(outcome, {variant: changes}, endpoint=endpoint, **more)
+
+
+def answer_of(
+    outcome: str, variants: Mapping[str, Sequence[Json]], endpoint: str = "demo", **more: Any
+) -> Json:
+    return {
+        "endpoint": endpoint,
+        "outcome": outcome,
+        "variants": [
+            {"variant": variant, "resourceId": resource_id(endpoint, variant), "changes": list(changes)}
+            for variant, changes in variants.items()
+        ],
+        **more,
+    }
+
+
+def skipped(reason: str, endpoint: str = "demo", **more: Any) -> Json:
+    return {"endpoint": endpoint, "outcome": "skipped", "reason": reason, **more}
+
+
+def registered(
+    min_capacity: int = 0,
+    max_capacity: int = 5,
+    scale_in: bool = False,
+    scale_out: bool = False,
+    scheduled: bool = False,
+) -> Json:
+    """The three flags tell what is suspended."""
+    return {
+        "change": "register-scalable-target",
+        "minCapacity": min_capacity,
+        "maxCapacity": max_capacity,
+        "suspendedState": {
+            "dynamicScalingInSuspended": scale_in,
+            "dynamicScalingOutSuspended": scale_out,
+            "scheduledScalingSuspended": scheduled,
+        },
+    }
+
+
+def put_wake_policy(instances: int = 1) -> Json:
+    return {
+        "change": "put-scaling-policy",
+        "policyName": "scale-to-zero-wake",
+        "policyType": "StepScaling",
+        "adjustmentType": "ChangeInCapacity",
+        "scalingAdjustment": instances,
+        "cooldown": 300,
+    }
+
+
+def put_wake_alarm(endpoint: str = "demo", variant: str = VARIANT) -> Json:
+    return {
+        "change": "put-metric-alarm",
+        "alarmName": wake_alarm_name(endpoint, variant),
+        "metricName": "HasBacklogWithoutCapacity",
+        "statistic": "Average",
+        "comparisonOperator": "GreaterThanOrEqualToThreshold",
+        "threshold": 1.0,
+        "period": 60,
+        "evaluationPeriods": 1,
+        "datapointsToAlarm": 1,
+        "treatMissingData": "notBreaching",
+        "policyName": "scale-to-zero-wake",
+    }
+
+
+def put_backlog_policy(
+    target: float = 5.0, scale_in_cooldown: int = 300, scale_out_cooldown: int = 300
+) -> Json:
+    return {
+        "change": "put-scaling-policy",
+        "policyName": "scale-to-zero-backlog",
+        "policyType": "TargetTrackingScaling",
+        "targetValue": target,
+        "metricName": "ApproximateBacklogSizePerInstance",
+        "statistic": "Average",
+        "scaleInCooldown": scale_in_cooldown,
+        "scaleOutCooldown": scale_out_cooldown,
+        "disableScaleIn": False,
+    }
+
+
+def configuring(endpoint: str = "demo", variant: str = VARIANT) -> list[Json]:
+    """The changes of a first configuration with the default settings."""
+    return [registered(), put_wake_policy(), put_wake_alarm(endpoint, variant), put_backlog_policy()]
+
+
+def delete_policy(name: str) -> Json:
+    return {"change": "delete-scaling-policy", "policyName": name}
+
+
+def delete_action(name: str) -> Json:
+    return {"change": "delete-scheduled-action", "scheduledActionName": name}
+
+
+def delete_wake_alarm(endpoint: str = "demo", variant: str = VARIANT) -> Json:
+    return {"change": "delete-alarms", "alarmNames": [wake_alarm_name(endpoint, variant)]}
+
+
+DEREGISTERED: Json = {"change": "deregister-scalable-target"}
+
+
+# What AWS holds, as `LocalAws.state` tells it.
+
+
+def wake_alarm_name(endpoint: str = "demo", variant: str = VARIANT) -> str:
+    return f"scale-to-zero/{endpoint}/{variant}/wake"
+
+
+def capacity(
+    min_capacity: int = 0,
+    max_capacity: int = 5,
+    scale_in: bool = False,
+    scale_out: bool = False,
+    scheduled: bool = False,
+) -> Json:
+    return {
+        "MinCapacity": min_capacity,
+        "MaxCapacity": max_capacity,
+        "SuspendedState": {
+            "DynamicScalingInSuspended": scale_in,
+            "DynamicScalingOutSuspended": scale_out,
+            "ScheduledScalingSuspended": scheduled,
+        },
+    }
+
+
+def wake_policy(instances: int = 1) -> Json:
+    return {
+        "PolicyType": "StepScaling",
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": instances}],
+        "Cooldown": 300,
+        "MetricAggregationType": "Average",
+    }
+
+
+def backlog_policy(
+    endpoint: str = "demo",
+    target: float = 5.0,
+    scale_in_cooldown: int = 300,
+    scale_out_cooldown: int = 300,
+) -> Json:
+    return {
+        "PolicyType": "TargetTrackingScaling",
+        "TargetValue": target,
+        "CustomizedMetricSpecification": {
+            "MetricName": "ApproximateBacklogSizePerInstance",
+            "Namespace": "AWS/SageMaker",
+            "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+            "Statistic": "Average",
+        },
+        "ScaleOutCooldown": scale_out_cooldown,
+        "ScaleInCooldown": scale_in_cooldown,
+        "DisableScaleIn": False,
+    }
+
+
+def wake_alarm(endpoint: str = "demo") -> Json:
+    return {
+        "AlarmDescription": "Starts an instance when a request waits and none runs. "
+        "Kept by sagemaker-scale-to-zero.",
+        "ActionsEnabled": True,
+        "AlarmActions": ["scale-to-zero-wake"],
+        "MetricName": "HasBacklogWithoutCapacity",
+        "Namespace": "AWS/SageMaker",
+        "Statistic": "Average",
+        "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "DatapointsToAlarm": 1,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+
+
+def scaling(
+    endpoint: str = "demo",
+    variants: Iterable[str] = (VARIANT,),
+    *,
+    target: Json | None = None,
+    backlog: Json | None = None,
+    wake: bool = True,
+    wake_instances: int = 1,
+) -> Json:
+    """All that stands around a configured endpoint; with the default settings where nothing else is said."""
+    state: Json = {**NOTHING, "targets": {}, "policies": {}, "alarms": {}}
+    for variant in variants:
+        state["targets"][variant] = target or capacity()
+        state["policies"][variant] = {"scale-to-zero-backlog": backlog or backlog_policy(endpoint)}
+        if wake:
+            state["policies"][variant]["scale-to-zero-wake"] = wake_policy(wake_instances)
+            state["alarms"][wake_alarm_name(endpoint, variant)] = wake_alarm(endpoint)
+    return state
+
+
+# What happens by other hands than the function's, and what the function did.
+
+
+@cache
+def client(aws: LocalAws, service: str) -> Any:
+    """boto3 takes its time to make a client, so each is made once."""
+    return aws.client(service)
+
+
+def autoscaling(aws: LocalAws, operation: str, resource: str = resource_id(), **params: Any) -> Json:
+    """An operation of Application Auto Scaling on one variant."""
+    return getattr(client(aws, "application-autoscaling"), operation)(
+        ServiceNamespace="sagemaker", ScalableDimension=DIMENSION, ResourceId=resource, **params
+    )
+
+
+def policy_arn(aws: LocalAws, name: str, resource: str = resource_id()) -> str:
+    found = autoscaling(aws, "describe_scaling_policies", resource, PolicyNames=[name])["ScalingPolicies"]
+    return found[0]["PolicyARN"]
+
+
+def put_foreign_tracking(aws: LocalAws, name: str = "theirs", resource: str = resource_id()) -> None:
+    """Another owner's policy, on the very metric that ours goes by: AWS has only one of those on a target."""
+    configuration = {key: value for key, value in backlog_policy(target=9.0).items() if key != "PolicyType"}
+    autoscaling(
+        aws,
+        "put_scaling_policy",
+        resource,
+        PolicyName=name,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration=configuration,
+    )
+
+
+def put_foreign_step(aws: LocalAws, name: str = "their-wake") -> None:
+    """Another owner's way to wake the variant, with its alarm."""
+    put = autoscaling(
+        aws,
+        "put_scaling_policy",
+        PolicyName=name,
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        },
+    )
+    alarm = wake_alarm() | {"AlarmDescription": "theirs", "AlarmActions": [put["PolicyARN"]]}
+    client(aws, "cloudwatch").put_metric_alarm(AlarmName=f"{name}-alarm", **alarm)
+
+
+def put_foreign_action(aws: LocalAws, name: str = "nightly", resource: str = resource_id()) -> None:
+    autoscaling(
+        aws,
+        "put_scheduled_action",
+        resource,
+        ScheduledActionName=name,
+        Schedule="cron(0 22 * * ? *)",
+        ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 1},
+    )
+
+
+def written(aws: LocalAws) -> list[str]:
+    return [call.operation for call in aws.writes()]
+
+
+def failure(function: Function, payload: Any, deadline_seconds: float = 60) -> FunctionError:
+    """The error with which an invocation ends that must not succeed."""
+    try:
+        answered = function.invoke(payload, deadline_seconds)
+    except FunctionError as error:
+        return error
+    raise AssertionError(f"the invocation succeeded with {answered}")
+
+
+def stranded(aws: LocalAws) -> list[str]:
+    """The variants that policies may put to sleep and no alarm can wake, whoever owns policies and alarms."""
+    service = "application-autoscaling"
+    targets = _all(aws, service, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="sagemaker")
+    policies = _all(
+        aws, service, "describe_scaling_policies", "ScalingPolicies", ServiceNamespace="sagemaker"
+    )
+    alarms = _all(aws, "cloudwatch", "describe_alarms", "MetricAlarms")
+    driven = {
+        action for alarm in alarms if alarm["ActionsEnabled"] for action in alarm.get("AlarmActions", [])
+    }
+    found = []
+    for scaled in targets:
+        own = [policy for policy in policies if policy["ResourceId"] == scaled["ResourceId"]]
+        suspended = scaled["SuspendedState"]
+        may_sleep = (
+            scaled["MinCapacity"] == 0
+            and not suspended["DynamicScalingInSuspended"]
+            and any(_scales_in(policy) for policy in own)
+        )
+        may_wake = not suspended["DynamicScalingOutSuspended"] and any(
+            _adds_instances(policy) and policy["PolicyARN"] in driven for policy in own
+        )
+        if may_sleep and not may_wake:
+            found.append(scaled["ResourceId"])
+    return found
+
+
+def _all(aws: LocalAws, service: str, operation: str, key: str, **params: Any) -> list[Json]:
+    pages = client(aws, service).get_paginator(operation).paginate(**params)
+    return [item for page in pages for item in page[key]]
+
+
+def _steps(policy: Json) -> list[int]:
+    steps = policy.get("StepScalingPolicyConfiguration", {}).get("StepAdjustments", [])
+    return [step["ScalingAdjustment"] for step in steps]
+
+
+def _scales_in(policy: Json) -> bool:
+    tracking = policy.get("TargetTrackingScalingPolicyConfiguration")
+    if tracking is not None:
+        return not tracking.get("DisableScaleIn", False)
+    configuration = policy["StepScalingPolicyConfiguration"]
+    return configuration["AdjustmentType"] == "ExactCapacity" or any(step < 0 for step in _steps(policy))
+
+
+def _adds_instances(policy: Json) -> bool:
+    """Target tracking cannot: it has no metric to go by where no instance runs."""
+    return any(step > 0 for step in _steps(policy))

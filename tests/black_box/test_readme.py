@@ -1,0 +1,347 @@
+"""README.md and ARCHITECTURE.md against the sources, the template and the executable.
+
+A comment before a block or table of README.md says what it is: `<!-- answer: plan -->` or
+`<!-- table: tags -->`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jmespath
+import pytest
+from support import (
+    ENABLED,
+    PREFIX,
+    VARIANT,
+    Json,
+    apply,
+    autoscaling,
+    client,
+    failure,
+    plan,
+)
+from template import PARAMETERS, ROOT, TEMPLATE, actions, statements
+
+from local.aws import LocalAws
+from local.faults import Fault
+from local.runtime import Function
+
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+DOCUMENTS = pytest.mark.parametrize(
+    "text", [pytest.param(README, id="README"), pytest.param(ARCHITECTURE, id="ARCHITECTURE")]
+)
+SOURCES = ROOT / "src"
+
+# What a cell without a value holds.
+NONE = "\N{EN DASH}"
+
+# What differs from one run to the next.
+VARIABLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d+ ms\b")
+
+
+def blocks(kind: str) -> dict[str, str]:
+    """The blocks of README.md of which the comment before says `kind`, by what it says they are."""
+    found = re.findall(rf"<!-- {kind}: (.+?) -->\n```\w+\n(.*?)\n```\n", README, re.DOTALL)
+    return dict(found)
+
+
+def shell_blocks() -> list[str]:
+    return re.findall(r"```sh\n(.*?)```\n", README, re.DOTALL)
+
+
+def table(name: str) -> list[list[str]]:
+    """The cells of a table's rows, without the heading."""
+    found = re.search(rf"<!-- table: {name} -->\n((?:\|.*\n)+)", README)
+    assert found, f"there is no table of {name}"
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in found[1].splitlines()[2:]]
+
+
+def plain(cell: str) -> str:
+    return cell.strip().strip("`")
+
+
+def arms(path: str, function: str) -> list[str]:
+    """The words that a Rust function gives for the variants of an enum, in its order."""
+    body = re.search(rf"( *)(?:pub )?fn {function}\(.*?\n\1}}\n", (SOURCES / path).read_text(), re.DOTALL)
+    assert body, f"there is no function {function} in {path}"
+    return re.findall(r'=> "([^"]+)"', body[0])
+
+
+@pytest.fixture(scope="module")
+def function(local_aws: LocalAws) -> Iterator[Function]:
+    with Function(aws_url=local_aws.url) as function:
+        yield function
+        assert function.stray_output == []
+
+
+# What the executable answers.
+
+
+def add_tags(aws: LocalAws, function: Function) -> Json:
+    answered = client(aws, "sagemaker").add_tags(
+        ResourceArn=aws.create_endpoint("demo"),
+        Tags=[{"Key": key, "Value": value} for key, value in ENABLED.items()],
+    )
+    return {"Tags": answered["Tags"]}
+
+
+def planned(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED)
+    return function.invoke(plan())
+
+
+def scalable_targets(aws: LocalAws, function: Function) -> Any:
+    """By the very query that is written down."""
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(apply())
+    query = re.search(r"describe-scalable-targets .*?--query '(.+?)'", README, re.DOTALL)
+    assert query
+    found = client(aws, "application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
+    return jmespath.search(query[1], found)
+
+
+def bad_tags(aws: LocalAws, function: Function) -> Json:
+    wrong = {f"{PREFIX}max-capcity": "8", f"{PREFIX}scale-in-cooldown": "5 minutes"}
+    for key, value in wrong.items():
+        assert f"`{key}` = `{value}`" in README
+    aws.create_endpoint("demo", tags=wrong)
+    return function.invoke(apply())
+
+
+def put_tracking_of_another_owner(aws: LocalAws) -> None:
+    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=4)
+    autoscaling(
+        aws,
+        "put_scaling_policy",
+        PolicyName="backlog-tracking",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 4,
+            "CustomizedMetricSpecification": {
+                "MetricName": "ApproximateBacklogSizePerInstance",
+                "Namespace": "AWS/SageMaker",
+                "Dimensions": [{"Name": "EndpointName", "Value": "demo"}],
+                "Statistic": "Average",
+            },
+        },
+    )
+
+
+def conflict(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED)
+    put_tracking_of_another_owner(aws)
+    return function.invoke(apply())
+
+
+def denied(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED)
+    aws.faults = [Fault("PutScalingPolicy", "access_denied")]
+    error = failure(function, apply())
+    return {"errorType": error.error_type, "errorMessage": error.message}
+
+
+ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
+    "add-tags": add_tags,
+    "plan": planned,
+    "describe-scalable-targets": scalable_targets,
+    "bad tags": bad_tags,
+    "conflict": conflict,
+    "denied": denied,
+}
+
+
+def test_every_json_block_is_one_that_is_compared() -> None:
+    assert list(blocks("answer")) == list(ANSWERS)
+    assert README.count("```json") == len(ANSWERS) + len(blocks("log"))
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_what_the_executable_answers(aws: LocalAws, function: Function, name: str) -> None:
+    shown = json.loads(blocks("answer")[name])
+
+    # As text, since the order of the members is shown too.
+    answered = json.dumps(ANSWERS[name](aws, function))
+    assert VARIABLE.sub("…", json.dumps(shown)) == VARIABLE.sub("…", answered)
+
+
+def test_the_log_line_is_what_the_executable_writes(aws: LocalAws, function: Function) -> None:
+    shown = json.loads(blocks("log")["apply"])
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(apply())
+
+    [line] = function.last_logs
+    for log in (shown, line):
+        assert isinstance(log.pop("milliseconds"), int)
+    assert VARIABLE.sub("…", json.dumps(shown)) == VARIABLE.sub("…", json.dumps(line))
+
+
+def test_the_demo_prints_what_is_shown() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "local.demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    shown = blocks("output")["make demo"]
+    assert VARIABLE.sub("…", ran.stdout.strip("\n")) == VARIABLE.sub("…", shown)
+
+
+def test_the_names_are_those_that_the_executable_uses(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    [variant] = function.invoke(plan())["variants"]
+    used = {variant["resourceId"]}
+    for change in variant["changes"]:
+        used |= {change[key] for key in ("policyName", "alarmName") if key in change}
+
+    written = [re.search(r"`(.+?)`", row[1]) for row in table("names")]
+    assert used == {
+        name[1].replace("<endpoint>", "demo").replace("<variant>", VARIANT) for name in written if name
+    }
+
+
+# Tags.
+
+
+def test_the_tags_are_the_keys_of_the_sources() -> None:
+    assert [plain(row[0]) for row in table("tags")] == arms("reconcile/settings.rs", "as_str")
+
+
+def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    [variant] = function.invoke(plan())["variants"]
+    target, wake, _, backlog = variant["changes"]
+    put_tracking_of_another_owner(aws)
+    is_taken_over = function.invoke(plan())["outcome"] != "conflict"
+
+    assert {plain(row[0]): plain(row[1]) for row in table("tags")} == {
+        "enabled": NONE,
+        "min-capacity": str(target["minCapacity"]),
+        "max-capacity": str(target["maxCapacity"]),
+        "backlog-per-instance": f"{backlog['targetValue']:g}",
+        "scale-in-cooldown": f"{backlog['scaleInCooldown']}s",
+        "scale-out-cooldown": f"{backlog['scaleOutCooldown']}s",
+        "wake": str(wake["policyName"] == "scale-to-zero-wake").lower(),
+        "wake-instances": str(wake["scalingAdjustment"]),
+        "pause": str(any(target["suspendedState"].values())).lower(),
+        "takeover": str(is_taken_over).lower(),
+    }
+
+
+def test_every_value_that_is_written_down_is_accepted(aws: LocalAws, function: Function) -> None:
+    durations = re.search(r"^- A duration is (.+?)\.", README, re.MULTILINE)
+    assert durations
+    keys = {plain(row[0]) for row in table("tags")} | set(PARAMETERS)
+    for row in table("tags"):
+        where = durations[1] if row[2] == "duration" else row[2]
+        values = [value for value in re.findall(r"`(.+?)`", f"{row[1]} {where}") if value not in keys]
+        assert values, row
+        for value in values:
+            aws.reset()
+            aws.create_endpoint("demo", tags=ENABLED | {f"{PREFIX}{plain(row[0])}": value})
+            assert function.invoke(plan())["outcome"] in ("planned", "skipped"), (row[0], value)
+
+
+# Words of the answers.
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "function"),
+    [("outcomes", "answer.rs", "as_str"), ("reasons", "answer.rs", "reason_code")],
+)
+def test_a_table_has_the_words_of_the_sources(name: str, path: str, function: str) -> None:
+    assert [plain(row[0]) for row in table(name)] == arms(path, function)
+
+
+def test_every_change_is_named() -> None:
+    for change in arms("answer.rs", "change_code"):
+        assert f"`{change}`" in README
+
+
+def test_the_error_types_are_those_of_the_sources() -> None:
+    at_start = re.findall(r'ERROR_TYPE: &str = "(\w+)"', (SOURCES / "main.rs").read_text())
+    known = arms("error.rs", "error_type") + arms("aws/error.rs", "error_type") + at_start
+
+    assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)
+
+
+# The template.
+
+
+def test_the_parameters_are_those_of_the_template() -> None:
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    rows = []
+    for name in [name for group in groups for name in group["Parameters"]]:
+        parameter = PARAMETERS[name]
+        default = f"`{parameter['Default']}`" if parameter["Default"] != "" else NONE
+        description = " ".join(parameter["Description"].split())
+        rows.append([f"`{name}`", default, description, parameter["ConstraintDescription"]])
+
+    assert table("parameters") == rows
+
+
+def test_the_permissions_are_those_of_the_template() -> None:
+    written = [
+        (plain(policy), plain(statement), re.findall(r"`(.+?)`", allowed))
+        for policy, statement, allowed, *_ in table("permissions")
+    ]
+
+    assert written == [(policy, statement["Sid"], actions(statement)) for policy, statement in statements()]
+
+
+def test_queues_and_outputs_are_those_of_the_template() -> None:
+    queues = {name for name, made in TEMPLATE["Resources"].items() if made["Type"] == "AWS::SQS::Queue"}
+    outputs = re.findall(r"OutputKey=='(\w+)'", README)
+
+    assert {plain(row[0]) for row in table("queues")} == queues
+    assert outputs
+    assert set(outputs) <= set(TEMPLATE["Outputs"])
+
+
+# Commands, links and names.
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+
+    assert {"demo", "deploy", "help", "test"} <= named
+    assert named <= targets
+
+
+@pytest.mark.parametrize("block", shell_blocks(), ids=lambda block: block.split("\n")[0])
+def test_the_shell_understands_every_block(block: str) -> None:
+    parsed = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+    assert (parsed.returncode, parsed.stderr) == (0, "")
+
+
+@DOCUMENTS
+def test_every_link_leads_somewhere(text: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
+    assert links
+    for link in links:
+        name, _, heading = link.partition("#")
+        path = ROOT / name
+        assert path.exists(), link
+        if heading:
+            assert heading in headings(path if name else Path(ROOT, "README.md")), link
+
+
+def headings(path: Path) -> set[str]:
+    """As GitHub makes anchors of them."""
+    found = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_every_test_that_is_named_exists() -> None:
+    files = [*SOURCES.rglob("*.rs"), *(ROOT / "tests").rglob("*.rs"), *(ROOT / "tests").rglob("*.py")]
+    tests = set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, files)), re.MULTILINE))
+    named = set(re.findall(r"`(\w+(?:_\w+){3,})`", ARCHITECTURE))
+
+    assert len(named) > 20
+    assert named - tests == set()
