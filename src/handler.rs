@@ -110,7 +110,7 @@ impl Function {
                 Ok(Reply::Endpoint(Answer::skipped(endpoint, SkipReason::IgnoredEvent)))
             }
             Invocation::Endpoint { verb, name, arn, is_likely_ours } => {
-                self.handle_endpoint(verb, &name, arn.as_deref(), is_likely_ours).await.map(Reply::Endpoint)
+                self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), is_likely_ours).await.map(Reply::Endpoint)
             }
             Invocation::Fleet { verb, after } => self.sweep(verb, after.as_ref(), deadline).await.map(Reply::Fleet),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
@@ -120,13 +120,14 @@ impl Function {
     /// Reads what AWS says about an endpoint, decides, and does it.
     pub(crate) async fn handle_endpoint(
         &self,
+        aws: &Aws,
         verb: Verb,
         name: &EndpointName,
         arn: Option<&str>,
         is_likely_ours: bool,
     ) -> Result<Answer, Error> {
         let is_likely_ours = is_likely_ours || self.config.rules.manage == Manage::All || self.was_managed(name);
-        let observed = self.observe(name, arn, is_likely_ours).await?;
+        let observed = self.observe(aws, name, arn, is_likely_ours).await?;
         let decision = decide(
             match verb {
                 Verb::Apply | Verb::Plan => Request::Apply,
@@ -141,20 +142,26 @@ impl Function {
         let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
         match (verb, to_do(&decision)) {
             (Verb::Apply | Verb::Event | Verb::Remove, Some((plans, outcome))) => {
-                self.aws.apply(&observed, plans).await?;
+                aws.apply(&observed, plans).await?;
                 Ok(Answer { outcome: outcome(plans.to_vec()), ..answer })
             }
             (Verb::Plan, _) | (_, None) => Ok(answer),
         }
     }
 
-    async fn observe(&self, name: &EndpointName, arn: Option<&str>, is_likely_ours: bool) -> Result<Observed, Error> {
+    async fn observe(
+        &self,
+        aws: &Aws,
+        name: &EndpointName,
+        arn: Option<&str>,
+        is_likely_ours: bool,
+    ) -> Result<Observed, Error> {
         let rules = &self.config.rules;
-        let observed = self.aws.observe(name, rules, is_likely_ours).await?;
+        let observed = aws.observe(name, rules, is_likely_ours).await?;
         if let (None, Some(arn)) = (&observed.endpoint, arn)
-            && let Some(name) = self.aws.endpoint_of_arn(arn, name).await?
+            && let Some(name) = aws.endpoint_of_arn(arn, name).await?
         {
-            return Ok(self.aws.observe(&name, rules, is_likely_ours).await?);
+            return Ok(aws.observe(&name, rules, is_likely_ours).await?);
         }
         Ok(observed)
     }

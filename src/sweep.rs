@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt};
 
 use crate::answer::{Answer, FleetAnswer, Outcome};
-use crate::aws::{Listed, Survey};
+use crate::aws::{Aws, Listed, Survey};
 use crate::error::Error;
 use crate::handler::{Deadline, Function, OutcomeOf, to_do};
 use crate::payload::{self, FleetVerb, Verb};
@@ -45,7 +45,8 @@ impl Function {
         after: Option<&EndpointName>,
         deadline: Option<Deadline>,
     ) -> Result<FleetAnswer, Error> {
-        let survey = self.aws.survey().await?;
+        let aws = &self.aws.for_fleet();
+        let survey = aws.survey().await?;
         let with_ours = survey.scaling.iter().filter(|(_, variants)| variants.values().any(Scaling::has_ours));
         let names: BTreeSet<&EndpointName> = survey.endpoints.keys().chain(with_ours.map(|(name, _)| name)).collect();
         let names: Vec<&EndpointName> =
@@ -54,7 +55,7 @@ impl Function {
         let mut failures = Vec::new();
         for slice in names.chunks(SLICE) {
             let findings: Vec<_> = stream::iter(slice.iter().copied())
-                .map(|name| self.find(verb, name, &survey))
+                .map(|name| self.find(aws, verb, name, &survey))
                 .buffer_unordered(LOOKS_AT_ONCE)
                 .collect()
                 .await;
@@ -68,11 +69,11 @@ impl Function {
                     Err(error) => failures.push(error),
                 }
             }
-            failures.extend(self.clean_up(verb, gone, &mut answer).await);
-            failures.extend(self.hand_out(verb, work, &mut answer).await?);
+            failures.extend(self.clean_up(aws, verb, gone, &mut answer).await);
+            failures.extend(self.hand_out(aws, verb, work, &mut answer).await?);
             let is_last = slice.last() == names.last();
             if let (false, Some(last), true) = (is_last, slice.last(), deadline.is_some_and(Deadline::is_near)) {
-                self.hand_over(verb, last).await?;
+                self.hand_over(aws, verb, last).await?;
                 answer.after = Some((*last).clone());
                 break;
             }
@@ -85,13 +86,13 @@ impl Function {
     }
 
     /// Looks at one endpoint of the survey.
-    async fn find(&self, verb: FleetVerb, name: &EndpointName, survey: &Survey) -> Result<Finding, Error> {
+    async fn find(&self, aws: &Aws, verb: FleetVerb, name: &EndpointName, survey: &Survey) -> Result<Finding, Error> {
         let nothing = BTreeMap::new();
         let scaling = survey.scaling.get(name).unwrap_or(&nothing);
         let has_ours = scaling.values().any(Scaling::has_ours);
         let skipped = |reason: SkipReason| Ok(Finding::Settled(Answer::skipped(Some(name.clone()), reason)));
         let Some(Listed { status, tags }) = survey.endpoints.get(name) else {
-            return self.find_unlisted(verb, name, scaling).await;
+            return self.find_unlisted(aws, verb, name, scaling).await;
         };
         match status {
             EndpointStatus::InService => {}
@@ -103,7 +104,7 @@ impl Function {
         if !is_wanted && !has_ours {
             return skipped(SkipReason::NotManaged);
         }
-        let endpoint = self.aws.look(name, tags, scaling).await?;
+        let endpoint = aws.look(name, tags, scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
         let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
         Ok(if to_do(&decision).is_some() { Finding::Work(planned) } else { Finding::Settled(planned) })
@@ -112,11 +113,12 @@ impl Function {
     /// Something of ours whose endpoint isn't in the list: gone, unless the list lags behind.
     async fn find_unlisted(
         &self,
+        aws: &Aws,
         verb: FleetVerb,
         name: &EndpointName,
         scaling: &BTreeMap<VariantName, Scaling>,
     ) -> Result<Finding, Error> {
-        let endpoint = self.aws.look(name, &Tags::new(), scaling).await?;
+        let endpoint = aws.look(name, &Tags::new(), scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
         match (endpoint, to_do(&decision)) {
             (None, Some((plans, _))) => Ok(Finding::Gone(name.clone(), plans.to_vec())),
@@ -128,13 +130,14 @@ impl Function {
     /// Removes what endpoints that are gone left behind, at once: it is little, and doing it twice does no harm.
     async fn clean_up(
         &self,
+        aws: &Aws,
         verb: FleetVerb,
         gone: Vec<(EndpointName, Vec<VariantPlan>)>,
         answer: &mut FleetAnswer,
     ) -> Vec<Error> {
         let (outcome, failures): (OutcomeOf, _) = match verb {
             FleetVerb::Plan => (Outcome::Planned, Vec::new()),
-            FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, self.aws.apply_to_gone(&gone).await),
+            FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, aws.apply_to_gone(&gone).await),
         };
         if failures.is_empty() {
             for (name, plans) in gone {
@@ -148,6 +151,7 @@ impl Function {
     /// Has the work done, by the queue or here. Answers what failed here.
     async fn hand_out(
         &self,
+        aws: &Aws,
         verb: FleetVerb,
         work: Vec<Answer>,
         answer: &mut FleetAnswer,
@@ -163,13 +167,13 @@ impl Function {
         let names: Vec<EndpointName> = work.iter().filter_map(|planned| planned.endpoint.clone()).collect();
         if let Some(url) = &self.config.work_queue_url {
             let messages: Vec<String> = names.iter().map(|name| payload::work_message(verb, name)).collect();
-            self.aws.enqueue(url, &messages).await?;
+            aws.enqueue(url, &messages).await?;
             answer.extend(&work);
             answer.queued += messages.len();
             return Ok(Vec::new());
         }
         let results: Vec<_> = stream::iter(&names)
-            .map(|name| self.handle_endpoint(verb_for_one, name, None, true))
+            .map(|name| self.handle_endpoint(aws, verb_for_one, name, None, true))
             .buffer_unordered(CHANGES_AT_ONCE)
             .collect()
             .await;
@@ -184,10 +188,10 @@ impl Function {
     }
 
     /// Leaves the endpoints behind `last` to another invocation. What can't be handed over, the answer names.
-    async fn hand_over(&self, verb: FleetVerb, last: &EndpointName) -> Result<(), Error> {
+    async fn hand_over(&self, aws: &Aws, verb: FleetVerb, last: &EndpointName) -> Result<(), Error> {
         match (verb, &self.config.work_queue_url) {
             (FleetVerb::Sweep | FleetVerb::Remove, Some(url)) => {
-                Ok(self.aws.enqueue(url, &[payload::rest_message(verb, last)]).await?)
+                Ok(aws.enqueue(url, &[payload::rest_message(verb, last)]).await?)
             }
             (FleetVerb::Plan, _) | (_, None) => Ok(()),
         }

@@ -52,9 +52,17 @@ pub struct Aws {
     cloudwatch: aws_sdk_cloudwatch::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     sqs: aws_sdk_sqs::Client,
+    config: SdkConfig,
+    has_own_retries: bool,
     calls: CallCount,
-    /// Endpoint configurations by name, for sweeps. They never change once made.
-    configs: Arc<Mutex<HashMap<String, sagemaker::EndpointConfig>>>,
+    endpoint_configs: EndpointConfigs,
+}
+
+/// Endpoint configurations by name, for sweeps. They never change once made.
+type EndpointConfigs = Arc<Mutex<HashMap<String, sagemaker::EndpointConfig>>>;
+
+fn retries(mode: RetryConfig) -> RetryConfig {
+    mode.with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_WAIT).with_max_backoff(LONGEST_WAIT)
 }
 
 impl Aws {
@@ -69,42 +77,49 @@ impl Aws {
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
-        // Adaptive: after AWS has asked to slow down, each client holds itself back to what AWS lets through.
-        let retries = RetryConfig::adaptive()
-            .with_max_attempts(MAX_ATTEMPTS)
-            .with_initial_backoff(FIRST_WAIT)
-            .with_max_backoff(LONGEST_WAIT);
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts);
-        let config = if has_own_retries { loader } else { loader.retry_config(retries) }.load().await;
-        Self::new(&config)
+        let loader = if has_own_retries { loader } else { loader.retry_config(retries(RetryConfig::standard())) };
+        Self::new(loader.load().await, has_own_retries, CallCount::default(), Arc::default())
     }
 
-    fn new(config: &SdkConfig) -> Self {
-        let calls = CallCount::default();
+    /// The same clients for many endpoints at a time: once AWS has asked to slow down, each holds itself back to what
+    /// AWS lets through. For a single endpoint that would only be slow, seconds for one throttled call.
+    #[must_use]
+    pub fn for_fleet(&self) -> Self {
+        if self.has_own_retries {
+            return self.clone();
+        }
+        let config = self.config.to_builder().retry_config(retries(RetryConfig::adaptive())).build();
+        Self::new(config, false, self.calls.clone(), Arc::clone(&self.endpoint_configs))
+    }
+
+    fn new(config: SdkConfig, has_own_retries: bool, calls: CallCount, endpoint_configs: EndpointConfigs) -> Self {
         Self {
             sagemaker: aws_sdk_sagemaker::Client::from_conf(
-                aws_sdk_sagemaker::config::Builder::from(config).interceptor(calls.clone()).build(),
+                aws_sdk_sagemaker::config::Builder::from(&config).interceptor(calls.clone()).build(),
             ),
             autoscaling: aws_sdk_applicationautoscaling::Client::from_conf(
-                aws_sdk_applicationautoscaling::config::Builder::from(config)
+                aws_sdk_applicationautoscaling::config::Builder::from(&config)
                     .interceptor(calls.clone())
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(
-                aws_sdk_cloudwatch::config::Builder::from(config)
+                aws_sdk_cloudwatch::config::Builder::from(&config)
                     .interceptor(calls.clone())
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
-                aws_sdk_resourcegroupstagging::config::Builder::from(config).interceptor(calls.clone()).build(),
+                aws_sdk_resourcegroupstagging::config::Builder::from(&config).interceptor(calls.clone()).build(),
             ),
             sqs: aws_sdk_sqs::Client::from_conf(
-                aws_sdk_sqs::config::Builder::from(config).interceptor(calls.clone()).build(),
+                aws_sdk_sqs::config::Builder::from(&config).interceptor(calls.clone()).build(),
             ),
+            config,
+            has_own_retries,
             calls,
-            configs: Arc::default(),
+            endpoint_configs,
         }
     }
 

@@ -21,10 +21,10 @@ impl ClassifyRetry for ByErrorCode {
             // The SDK takes a used-up quota of Application Auto Scaling for throttling.
             "LimitExceededException" | "LimitExceeded" | "LimitExceededFault" => RetryAction::RetryForbidden,
             // "You already have a pending update to an Auto Scaling resource", an HTTP 400.
-            "ConcurrentUpdateException" => RetryAction::throttling_error(),
+            "ConcurrentUpdateException" => RetryAction::transient_error(),
             // Application Auto Scaling is eventually consistent: a target just registered may be unknown to it yet.
             "ObjectNotFoundException" if needs_a_target(error) => RetryAction::transient_error(),
-            _ if message.contains("request to update this alarm is in progress") => RetryAction::throttling_error(),
+            _ if message.contains("request to update this alarm is in progress") => RetryAction::transient_error(),
             _ => RetryAction::NoActionIndicated,
         }
     }

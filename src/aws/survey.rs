@@ -108,12 +108,15 @@ impl Aws {
     }
 
     async fn remembered_config(&self, name: &EndpointName, config_name: &str) -> Result<EndpointConfig, ApiError> {
-        let remembered = self.configs.lock().unwrap_or_else(PoisonError::into_inner).get(config_name).cloned();
+        let remembered = self.endpoint_configs.lock().unwrap_or_else(PoisonError::into_inner).get(config_name).cloned();
         if let Some(config) = remembered {
             return Ok(config);
         }
         let config = self.describe_endpoint_config(name, config_name).await?;
-        self.configs.lock().unwrap_or_else(PoisonError::into_inner).insert(config_name.to_owned(), config.clone());
+        self.endpoint_configs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(config_name.to_owned(), config.clone());
         Ok(config)
     }
 
