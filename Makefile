@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 
 NAME := sagemaker-scale-to-zero
 EVENT ?= events/in-service.json
+SECONDS ?= 60
 PYTHON3 ?= python3
 
 VENV := .venv
@@ -39,6 +40,7 @@ LOCAL_STEP := 1
 LINT_STEP := 1
 BUILD_STEP := 1
 CROSS_STEP := 2
+DEBUG_STEP := 2
 
 # One build for the demo, the tests and clippy: all targets at once, so that every crate has the same features each time and
 # the SDKs are compiled once.
@@ -79,6 +81,20 @@ test: $(VENV)/.local-stamp debug-build ## Run all tests
 	@cargo test --locked
 	$(call step,4,Tests of the executable on a local AWS (about a minute))
 	@$(PYTHON) -m pytest tests/black_box
+
+# Rounds of a few seconds, each with random cases of its own; the last one is finished when the time is up.
+FUZZ := PROPTEST_CASES=5000 cargo test --locked --quiet --test properties -- parsers::
+
+.PHONY: fuzz
+fuzz: STEPS := 2
+fuzz: DEBUG_STEP := 1
+fuzz: debug-build ## Throw random payloads and tags at the parsers; SECONDS=600 for longer than a minute
+	$(call step,2,Parsers under random input ($(SECONDS) seconds))
+# Without this, a filter that fits no test would pass every round.
+	@$(FUZZ) --list | grep -q ': test$$' || { echo "no test has a name with parsers::" >&2; exit 1; }
+	@end=$$(($$(date +%s) + $(SECONDS))); rounds=0; \
+	while [ "$$(date +%s)" -lt "$$end" ]; do $(FUZZ) || exit 1; rounds=$$((rounds + 1)); done; \
+	echo "$$rounds rounds without a failure"
 
 .PHONY: lint
 lint: STEPS := 5
@@ -147,7 +163,7 @@ clean: ## Remove all that these targets have made
 
 .PHONY: debug-build
 debug-build:
-	$(call step,2,Debug build ($(DEBUG_BUILD_TIME)))
+	$(call step,$(DEBUG_STEP),Debug build ($(DEBUG_BUILD_TIME)))
 	@$(DEBUG_BUILD)
 
 $(VENV)/.created:

@@ -1,6 +1,6 @@
 """template.yaml as the tests see it.
 
-Its parts by name, intrinsic functions in their long form, and its rules as EventBridge applies them.
+Its parts by name, intrinsic functions in their long form, and its events as AWS hands them over.
 """
 
 from __future__ import annotations
@@ -36,8 +36,20 @@ TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Load
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTION: dict[str, Any] = RESOURCES["Function"]["Properties"]
-# The event rules, each by its name in the template.
-RULES: dict[str, dict[str, Any]] = {name: rule["Properties"] for name, rule in FUNCTION["Events"].items()}
+
+
+def _of_type(parts: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """The properties of some parts of the template, each by its name."""
+    return {name: part["Properties"] for name, part in parts.items() if part["Type"] == kind}
+
+
+PATTERNS = _of_type(FUNCTION["Events"], "EventBridgeRule")
+SCHEDULES = _of_type(FUNCTION["Events"], "Schedule")
+# SAM makes EventBridge rules of both.
+RULES = PATTERNS | SCHEDULES
+EVENT_SOURCES = _of_type(FUNCTION["Events"], "SQS")
+QUEUES = _of_type(RESOURCES, "AWS::SQS::Queue")
+ALARMS = _of_type(RESOURCES, "AWS::CloudWatch::Alarm")
 
 
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -68,23 +80,30 @@ def nodes(value: Any) -> Iterator[Any]:
             yield from nodes(inner)
 
 
-def resolved(value: Any, pseudo: Mapping[str, str]) -> Any:
-    """A part of the template with its parameters at their defaults, and the pseudo parameters given."""
-    if isinstance(value, list):
-        return [resolved(inner, pseudo) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    names = {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | dict(pseudo)
+def resolved(value: Any, given: Mapping[str, str]) -> Any:
+    """A part of the template with the parameters and pseudo parameters given, and defaults for the rest."""
+    names = {name: parameter["Default"] for name, parameter in PARAMETERS.items()} | dict(given)
     match value:
+        case list():
+            return [resolved(inner, given) for inner in value]
         case {"Ref": name}:
-            return names[name]
+            return names.get(name, value)
         case {"Fn::Sub": str(text)}:
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(names[found[1]]), text)
-    return {key: resolved(inner, pseudo) for key, inner in value.items()}
+        case {"Fn::If": [condition, then, otherwise]}:
+            holds = resolved(TEMPLATE["Conditions"][condition], given)
+            return resolved(then if holds else otherwise, given)
+        case {"Fn::Not": [condition]}:
+            return not resolved(condition, given)
+        case {"Fn::Equals": [one, other]}:
+            return bool(resolved(one, given) == resolved(other, given))
+        case dict():
+            return {key: resolved(inner, given) for key, inner in value.items()}
+    return value
 
 
-def matching_rules(event: Any) -> list[str]:
-    """The names of the rules that would hand this event to the function."""
+def invoked_by(event: Any) -> list[str]:
+    """The names of what would hand this payload to the function."""
     if not isinstance(event, dict):
         return []
     # A stack in the account and Region that the event comes from.
@@ -93,7 +112,19 @@ def matching_rules(event: Any) -> list[str]:
         "AWS::Region": event.get("region", ""),
         "AWS::AccountId": event.get("account", ""),
     }
-    return [name for name, rule in RULES.items() if _matches(resolved(rule["Pattern"], pseudo), event)]
+    patterns = {name: resolved(rule["Pattern"], pseudo) for name, rule in PATTERNS.items()}
+    patterns |= {name: {"source": ["aws.events"], "detail-type": ["Scheduled Event"]} for name in SCHEDULES}
+    names = [name for name, pattern in patterns.items() if _matches(pattern, event)]
+    return names + [name for name, source in EVENT_SOURCES.items() if _is_batch_of(source, event)]
+
+
+def _is_batch_of(source: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Whether all records are messages of the queue, by the name that CloudFormation gives it."""
+    arn = re.compile(
+        rf"arn:aws:sqs:[a-z0-9-]+:\d{{12}}:[A-Za-z0-9-]+-{source['Queue']['Fn::GetAtt'][0]}-[A-Z0-9]+"
+    )
+    records = event.get("Records", [])
+    return bool(records) and all(arn.fullmatch(record.get("eventSourceARN", "")) for record in records)
 
 
 _ABSENT = object()

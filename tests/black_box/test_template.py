@@ -1,4 +1,4 @@
-"""template.yaml against the events, the function's configuration and AWS's own list of operations."""
+"""template.yaml against the events, the function's sources and AWS's own list of operations."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ import botocore.session
 import pytest
 
 from tests.black_box.template import (
+    ALARMS,
+    EVENT_SOURCES,
     FUNCTION,
     PARAMETERS,
+    PATTERNS,
+    QUEUES,
     RESOURCES,
     ROOT,
     RULES,
+    SCHEDULES,
     TEMPLATE,
     actions,
     granted_actions,
-    matching_rules,
+    invoked_by,
     nodes,
+    resolved,
     statements,
 )
 
-# Which rule hands a payload to the function. Those without one are sent by hand, or nothing for it to see.
-RULE_BY_EVENT = {
+# What hands a payload to the function. Those without are sent by hand, or nothing for it to see.
+INVOKED_BY = {
     "apply": None,
     "bad-apply-without-endpoint": None,
     "bad-deployment-state-change": None,
@@ -34,8 +40,11 @@ RULE_BY_EVENT = {
     "bad-endpoint-name": None,
     "bad-list": None,
     "bad-no-endpoint-name": "EndpointStateChange",
+    "bad-other-records": None,
     "bad-other-source": None,
     "bad-string": None,
+    "bad-sweep-after": None,
+    "bad-sweep-of-one-endpoint": None,
     "bad-unknown-action": None,
     # A pattern cannot tell whose tags a call is about; the function does, without a call of its own.
     "cloudtrail-add-other-tags": "TagCall",
@@ -53,9 +62,20 @@ RULE_BY_EVENT = {
     "in-service-tags-map": "EndpointStateChange",
     "no-status": None,
     "plan": None,
+    "plan-fleet": None,
     "remove": None,
+    "remove-fleet": None,
     "rolling-back": None,
+    "scheduled-event": "Sweep",
+    # A schedule of the user's own making.
+    "scheduler-event": None,
+    "sqs-batch": "WorkMessages",
+    "sqs-batch-bad-message": "WorkMessages",
+    "sqs-batch-nested": "WorkMessages",
+    "sqs-batch-work": "WorkMessages",
     "status-unheard-of": None,
+    "sweep": None,
+    "sweep-after": None,
     "tag-change": "TagChange",
     "tag-change-other-keys": None,
     "tag-change-other-service": None,
@@ -75,7 +95,7 @@ STATUSES = {
     "UPDATING",
 }
 
-# What the code calls.
+# What the code calls. IAM knows SendMessageBatch as SendMessage.
 CALLED = {
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
@@ -92,10 +112,22 @@ CALLED = {
     "sagemaker:DescribeEndpointConfig",
     "sagemaker:ListEndpoints",
     "sagemaker:ListTags",
+    "sqs:SendMessage",
+    "tag:GetResources",
 }
 
-# Resources that SAM adds: the rule of each event of the function.
-GENERATED = {f"Function{name}" for name in RULES}
+# Services whose name in IAM is not that of their API.
+SERVICES = {"tag": "resourcegroupstaggingapi"}
+
+# Resources that SAM adds: a rule or an event source for each event of the function.
+GENERATED = {f"Function{name}" for name in FUNCTION["Events"]}
+
+# What somebody has to look at when there is something in it.
+FAILURES = ("UndeliveredEvents", "FailedInvocations", "FailedWork")
+
+
+def arn_of(resource: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [resource, "Arn"]}
 
 
 def event(name: str) -> Any:
@@ -103,17 +135,19 @@ def event(name: str) -> Any:
 
 
 def test_every_sample_event_is_listed_here() -> None:
-    assert {path.stem for path in (ROOT / "events").glob("*.json")} == set(RULE_BY_EVENT)
+    assert {path.stem for path in (ROOT / "events").glob("*.json")} == set(INVOKED_BY)
 
 
 def test_every_sample_event_is_explained() -> None:
     explained = re.findall(r"`([a-z-]+)\.json`", (ROOT / "events" / "README.md").read_text())
-    assert sorted(explained) == sorted(RULE_BY_EVENT)
+    assert sorted(explained) == sorted(INVOKED_BY)
 
 
-@pytest.mark.parametrize(("name", "rule"), RULE_BY_EVENT.items())
-def test_a_rule_lets_through_what_asks_for_action_and_nothing_else(name: str, rule: str | None) -> None:
-    assert matching_rules(event(name)) == ([rule] if rule else [])
+@pytest.mark.parametrize(("name", "source"), INVOKED_BY.items())
+def test_the_function_is_invoked_with_what_asks_for_action_and_nothing_else(
+    name: str, source: str | None
+) -> None:
+    assert invoked_by(event(name)) == ([source] if source else [])
 
 
 def test_only_two_statuses_reach_the_function() -> None:
@@ -122,7 +156,7 @@ def test_only_two_statuses_reach_the_function() -> None:
     def reaches(status: str) -> bool:
         changed = copy.deepcopy(sample)
         changed["detail"]["EndpointStatus"] = status
-        return bool(matching_rules(changed))
+        return bool(invoked_by(changed))
 
     assert {status for status in STATUSES if reaches(status)} == {"IN_SERVICE", "DELETING"}
 
@@ -131,33 +165,215 @@ def test_a_tagging_call_reaches_the_function_only_for_an_endpoint() -> None:
     sample = event("cloudtrail-add-tags")
     parameters = sample["detail"]["requestParameters"]
     parameters["resourceArn"] = parameters["resourceArn"].replace(":endpoint/", ":model/")
-    assert matching_rules(sample) == []
+    assert invoked_by(sample) == []
 
 
-def test_undelivered_events_and_failed_invocations_are_kept_apart() -> None:
-    undelivered = {"Fn::GetAtt": ["UndeliveredEvents", "Arn"]}
-    failed = {"Fn::GetAtt": ["FailedInvocations", "Arn"]}
-    assert [rule["DeadLetterConfig"] for rule in RULES.values()] == [{"Arn": undelivered}] * len(RULES)
-    assert FUNCTION["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == failed
-    for queue in ("UndeliveredEvents", "FailedInvocations"):
-        properties = RESOURCES[queue]["Properties"]
-        assert properties == {"MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": True}
+def test_what_fails_is_kept_apart_by_where_it_failed() -> None:
+    assert [rule["DeadLetterConfig"] for rule in RULES.values()] == [
+        {"Arn": arn_of("UndeliveredEvents")}
+    ] * len(RULES)
+    on_failure = FUNCTION["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert on_failure == {"Type": "SQS", "Destination": arn_of("FailedInvocations")}
+    assert QUEUES["Work"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn_of("FailedWork"),
+        "maxReceiveCount": 5,
+    }
+    for queue in FAILURES:
+        assert QUEUES[queue] == {"MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": True}
 
 
 def test_every_rule_may_write_to_the_queue_of_undelivered_events() -> None:
     policy = RESOURCES["UndeliveredEventsPolicy"]["Properties"]
     [statement] = policy["PolicyDocument"]["Statement"]
-    senders = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
     assert policy["Queues"] == [{"Ref": "UndeliveredEvents"}]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert senders == [{"Fn::GetAtt": [f"Function{name}", "Arn"]} for name in RULES]
+    assert statement["Resource"] == arn_of("UndeliveredEvents")
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": [arn_of(f"Function{name}") for name in RULES]}
+    }
 
 
-def test_delivery_is_as_patient_as_aws_allows() -> None:
-    for rule in RULES.values():
+def test_delivery_of_events_is_as_patient_as_aws_allows() -> None:
+    for rule in PATTERNS.values():
         assert rule["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
     assert FUNCTION["EventInvokeConfig"]["MaximumEventAgeInSeconds"] == 21_600
     assert FUNCTION["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+
+
+# The sweep.
+
+
+def test_all_endpoints_are_swept_every_quarter_of_an_hour_by_default() -> None:
+    [rule] = SCHEDULES.values()
+    assert resolved(rule, {})["Schedule"] == "rate(15 minutes)"
+    assert resolved(rule, {})["State"] == "ENABLED"
+    assert "Input" not in rule, "the function understands the event as it is"
+    # Sweeps that were missed are made up for by one.
+    assert rule["RetryPolicy"] == {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185}
+
+
+def test_a_schedule_of_the_deployer_is_followed() -> None:
+    [rule] = SCHEDULES.values()
+    given = resolved(rule, {"SweepSchedule": "cron(0 6 * * ? *)"})
+    assert (given["Schedule"], given["State"]) == ("cron(0 6 * * ? *)", "ENABLED")
+
+
+def test_the_sweep_can_be_switched_off() -> None:
+    [rule] = SCHEDULES.values()
+    off = resolved(rule, {"SweepSchedule": "off"})
+    assert off["State"] == "DISABLED"
+    assert re.fullmatch(r"rate\(.+\)", off["Schedule"]), "no schedule that EventBridge takes"
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "off",
+        "rate(1 minute)",
+        "rate(15 minutes)",
+        "rate(1 hour)",
+        "rate(10 days)",
+        "cron(0/30 8-18 ? * MON-FRI *)",
+    ],
+)
+def test_a_schedule_that_eventbridge_takes_is_accepted(schedule: str) -> None:
+    assert re.fullmatch(PARAMETERS["SweepSchedule"]["AllowedPattern"], schedule)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "",
+        "on",
+        "15 minutes",
+        "rate(0 minutes)",
+        "rate(1 minutes)",
+        "rate(15 minute)",
+        "rate(5 weeks)",
+        "cron(0 6 * * *)",
+        "cron(0 6 * * ? * *)",
+        "cron(0 6 * * ? *",
+        "at(2026-03-10T09:30:00)",
+    ],
+)
+def test_a_schedule_that_eventbridge_refuses_is_refused_before_anything_is_deployed(schedule: str) -> None:
+    assert not re.fullmatch(PARAMETERS["SweepSchedule"]["AllowedPattern"], schedule)
+
+
+# The work that it finds.
+
+
+def test_the_work_queue_feeds_the_function_a_few_messages_at_a_time() -> None:
+    [source] = EVENT_SOURCES.values()
+    assert source == {
+        "Queue": arn_of("Work"),
+        "BatchSize": 5,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": {"Ref": "WorkConcurrency"}},
+    }
+    concurrency = PARAMETERS["WorkConcurrency"]
+    # Lambda's own bounds.
+    assert (concurrency["Default"], concurrency["MinValue"], concurrency["MaxValue"]) == (2, 2, 1000)
+
+
+def test_a_message_stays_hidden_for_six_time_outs_of_the_function() -> None:
+    assert QUEUES["Work"]["VisibilityTimeout"] >= 6 * FUNCTION["Timeout"]
+
+
+def test_work_is_given_up_only_after_its_last_attempt() -> None:
+    work = QUEUES["Work"]
+    assert work["MessageRetentionPeriod"] == 4 * 24 * 3600
+    assert (
+        work["VisibilityTimeout"] * work["RedrivePolicy"]["maxReceiveCount"] < work["MessageRetentionPeriod"]
+    )
+    assert work["SqsManagedSseEnabled"] is True
+
+
+def test_only_the_queues_that_are_used_can_be_used_and_only_as_they_are() -> None:
+    granted = [
+        (policy, action, statement["Resource"])
+        for policy, statement in statements()
+        for action in actions(statement)
+        if action.startswith("sqs:")
+    ]
+    assert granted == [
+        ("lambda", "sqs:SendMessage", arn_of("FailedInvocations")),
+        ("lambda", "sqs:ReceiveMessage", arn_of("Work")),
+        ("lambda", "sqs:DeleteMessage", arn_of("Work")),
+        ("lambda", "sqs:GetQueueAttributes", arn_of("Work")),
+        ("scaling", "sqs:SendMessage", arn_of("Work")),
+    ]
+
+
+def test_the_outputs_have_the_url_of_every_queue() -> None:
+    urls = {
+        name: output["Value"] for name, output in TEMPLATE["Outputs"].items() if name.endswith("QueueUrl")
+    }
+    assert urls == {f"{queue}QueueUrl": {"Ref": queue} for queue in QUEUES}
+
+
+# Alarms.
+
+
+def test_every_queue_of_failures_has_an_alarm_that_watches_it() -> None:
+    for queue in FAILURES:
+        alarm = ALARMS[f"{queue}Alarm"]
+        assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+        assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
+        assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+            "Maximum",
+            "GreaterThanOrEqualToThreshold",
+            1,
+        )
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert queue in alarm["AlarmDescription"]
+
+
+def test_an_alarm_watches_for_errors_that_a_retry_does_not_mend() -> None:
+    alarm = ALARMS["ErrorsAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", "Errors", "Sum")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Function"}}]
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["Threshold"] == 1 + FUNCTION["EventInvokeConfig"]["MaximumRetryAttempts"]
+
+
+def test_an_alarm_watches_for_sweeps_that_do_not_come() -> None:
+    alarm = ALARMS["SweepAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == (
+        "AWS/Events",
+        "Invocations",
+        "Sum",
+    )
+    assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": "FunctionSweep"}}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["EvaluationPeriods"] == {"Ref": "SweepAlarmHours"}
+    assert alarm["Period"] == 3600
+    # CloudWatch refuses to look back further than a week.
+    assert PARAMETERS["SweepAlarmHours"]["MaxValue"] * alarm["Period"] <= 7 * 24 * 3600
+
+
+def test_sweeps_that_are_switched_off_are_not_missed() -> None:
+    assert RESOURCES["SweepAlarm"]["Condition"] == "HasSchedule"
+    assert resolved(TEMPLATE["Conditions"]["HasSchedule"], {}) is True
+    assert resolved(TEMPLATE["Conditions"]["HasSchedule"], {"SweepSchedule": "off"}) is False
+
+
+def test_alarms_notify_the_topic_where_there_is_one() -> None:
+    topic = "arn:aws:sns:eu-west-1:111122223333:on-call"
+    assert re.fullmatch(PARAMETERS["AlarmTopicArn"]["AllowedPattern"], topic)
+    assert set(ALARMS) == {*(f"{queue}Alarm" for queue in FAILURES), "ErrorsAlarm", "SweepAlarm"}
+    for alarm in ALARMS.values():
+        assert resolved(alarm["AlarmActions"], {"AlarmTopicArn": topic}) == [topic]
+        assert resolved(alarm["AlarmActions"], {}) == {"Ref": "AWS::NoValue"}
+
+
+def test_the_function_cannot_take_an_alarm_of_the_stack_for_its_own() -> None:
+    for alarm in ALARMS.values():
+        assert "AlarmName" not in alarm, "only CloudFormation's own names surely have no slash"
+
+
+# Logs, permissions and parameters.
 
 
 def test_logs_are_json_in_a_group_with_a_retention() -> None:
@@ -170,8 +386,26 @@ def test_the_code_may_do_what_it_calls_and_nothing_else() -> None:
     assert granted_actions("scaling") == CALLED
 
 
+def test_the_code_calls_what_it_names_in_its_errors() -> None:
+    named = set()
+    for path in (ROOT / "src" / "aws").glob("*.rs"):
+        named |= set(
+            re.findall(
+                r'"((?:Delete|Deregister|Describe|Get|List|Put|Register|Send)[A-Z]\w+)"', path.read_text()
+            )
+        )
+    assert named - {"SendMessageBatch"} | {"SendMessage"} == {action.split(":")[1] for action in CALLED}
+
+
 def test_lambda_and_application_auto_scaling_get_what_they_ask_of_the_role() -> None:
-    assert granted_actions("lambda") == {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+    assert granted_actions("lambda") == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
     assert granted_actions("vouched-for-by-application-auto-scaling") == {
         "cloudwatch:DeleteAlarms",
         "cloudwatch:PutMetricAlarm",
@@ -185,7 +419,8 @@ def test_every_granted_action_is_an_operation_of_its_service() -> None:
     granted = {action for _, statement in statements() for action in actions(statement)}
     for action in granted:
         service, operation = action.split(":")
-        assert operation in session.get_service_model(service).operation_names, action
+        model = session.get_service_model(SERVICES.get(service, service))
+        assert operation in model.operation_names, action
 
 
 def test_only_lists_and_reads_without_a_resource_in_iam_are_granted_on_everything() -> None:
@@ -196,6 +431,7 @@ def test_only_lists_and_reads_without_a_resource_in_iam_are_granted_on_everythin
         "application-autoscaling:DescribeScalingPolicies",
         "application-autoscaling:DescribeScheduledActions",
         "sagemaker:ListEndpoints",
+        "tag:GetResources",
     }
 
 
@@ -252,9 +488,9 @@ def test_the_console_shows_every_parameter_in_a_group_and_with_a_label() -> None
 
 
 @pytest.mark.parametrize(("variable", "value"), FUNCTION["Environment"]["Variables"].items())
-def test_an_environment_variable_is_the_parameter_of_its_name(variable: str, value: Any) -> None:
-    name = variable.title().replace("_", "")
-    assert name in PARAMETERS
+def test_an_environment_variable_is_the_queue_or_the_parameter_of_its_name(variable: str, value: Any) -> None:
+    name = variable.removesuffix("_QUEUE_URL").title().replace("_", "")
+    assert name in (QUEUES if variable.endswith("_QUEUE_URL") else PARAMETERS)
     assert value == {"Ref": name}
 
 
@@ -264,7 +500,7 @@ def test_every_reference_leads_somewhere() -> None:
         match node:
             case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
                 assert name in known
-            case {"Fn::If": [condition, *_]}:
+            case {"Fn::If": [str(condition), *_]} | {"Type": str(), "Condition": str(condition)}:
                 assert condition in TEMPLATE["Conditions"]
 
 
