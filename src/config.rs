@@ -84,6 +84,12 @@ impl Config {
                 refuse(&default_variable(key), &count.to_string(), &problem);
             }
         }
+        if let (Some(timeout), Some(longest)) = (defaults.idle_timeout, defaults.longest_request)
+            && timeout < longest
+        {
+            let problem = format!("must not be shorter than DEFAULT_LONGEST_REQUEST, which is {longest}s");
+            refuse(&default_variable(Key::IdleTimeout), &format!("{timeout}s"), &problem);
+        }
         let work_queue_url = lookup("WORK_QUEUE_URL");
         if let Some(url) = work_queue_url.as_deref().filter(|url| !url.starts_with("http")) {
             refuse("WORK_QUEUE_URL", url, "must be the URL of an SQS queue");
@@ -146,6 +152,8 @@ mod tests {
             ("DEFAULT_SCALE_OUT_COOLDOWN", "30s"),
             ("DEFAULT_WAKE", "false"),
             ("DEFAULT_WAKE_INSTANCES", "3"),
+            ("DEFAULT_IDLE_TIMEOUT", "10m"),
+            ("DEFAULT_LONGEST_REQUEST", "8m"),
         ])
         .unwrap()
         .rules;
@@ -157,6 +165,8 @@ mod tests {
             scale_out_cooldown: 30,
             wake: false,
             wake_instances: 3,
+            idle_timeout: Some(600),
+            longest_request: Some(480),
             ..Settings::default()
         };
         let want = Rules { tag_prefix: "team/zero:".to_owned(), manage: Manage::All, defaults, capacity_limit: 10 };
@@ -178,6 +188,8 @@ mod tests {
             ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
             ("DEFAULT_WAKE", "yes"),
             ("DEFAULT_WAKE_INSTANCES", "6"),
+            ("DEFAULT_IDLE_TIMEOUT", "30s"),
+            ("DEFAULT_LONGEST_REQUEST", "2h"),
             ("WORK_QUEUE_URL", "work"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);

@@ -3,7 +3,7 @@
 //! sample of the endpoint event has a `time` of epoch milliseconds in a string, which they refuse whole
 //! (<https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html>).
 
-use aws_lambda_events::sqs::SqsEvent;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -211,12 +211,11 @@ pub fn rest_message(verb: FleetVerb, after: &EndpointName) -> String {
 }
 
 fn batch(payload: &Value) -> Result<Invocation, InvalidPayload> {
+    let is_of_sqs = |record: &SqsMessage| {
+        record.message_id.is_some() && record.event_source.as_deref().is_none_or(|source| source == "aws:sqs")
+    };
     match SqsEvent::deserialize(payload) {
-        Ok(batch)
-            if batch.records.iter().all(|record| record.event_source.as_deref().is_none_or(|it| it == "aws:sqs")) =>
-        {
-            Ok(Invocation::Batch(batch))
-        }
+        Ok(batch) if batch.records.iter().all(is_of_sqs) => Ok(Invocation::Batch(batch)),
         Ok(_) => invalid("received records that are not of SQS"),
         Err(error) => invalid(format!("received records that are no SQS batch: {error}")),
     }

@@ -56,7 +56,7 @@ impl Function {
         for slice in names.chunks(SLICE) {
             let findings: Vec<_> = stream::iter(slice.iter().copied())
                 .map(|name| self.find(aws, verb, name, &survey))
-                .buffer_unordered(LOOKS_AT_ONCE)
+                .buffered(LOOKS_AT_ONCE)
                 .collect()
                 .await;
             let mut work = Vec::new();
@@ -174,7 +174,7 @@ impl Function {
         }
         let results: Vec<_> = stream::iter(&names)
             .map(|name| self.handle_endpoint(aws, verb_for_one, name, None, true))
-            .buffer_unordered(CHANGES_AT_ONCE)
+            .buffered(CHANGES_AT_ONCE)
             .collect()
             .await;
         let mut failures = Vec::new();

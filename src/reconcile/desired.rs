@@ -17,6 +17,9 @@ const METRIC_PERIOD: i32 = 60;
 /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>).
 const WAKE_COOLDOWN: i32 = 300;
 
+/// Seconds. One minute of the metric: the policy has nothing to do again before a new datapoint is there.
+const IDLE_COOLDOWN: i32 = METRIC_PERIOD;
+
 /// The scaling that `settings` ask for.
 #[must_use]
 pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
@@ -26,6 +29,10 @@ pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
     if settings.wake && settings.min_capacity == 0 {
         policies.insert(PolicyName::Wake, wake_policy(settings));
         alarms.insert(AlarmKind::Wake, wake_alarm(endpoint));
+    }
+    if let Some(timeout) = settings.idle_timeout {
+        policies.insert(PolicyName::Idle, idle_policy(settings));
+        alarms.insert(AlarmKind::Idle, idle_alarm(endpoint, timeout));
     }
     Scaling {
         target: Some(ScalableTarget {
@@ -39,17 +46,18 @@ pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
     }
 }
 
-fn metric(endpoint: &EndpointName, name: &str) -> Metric {
-    Metric { name: name.to_owned(), endpoint: endpoint.to_string(), statistic: Statistic::Average }
+fn metric(endpoint: &EndpointName, name: &str, statistic: Statistic) -> Metric {
+    Metric { name: name.to_owned(), endpoint: endpoint.to_string(), statistic }
 }
 
 fn backlog_policy(endpoint: &EndpointName, settings: &Settings) -> ScalingPolicy {
     ScalingPolicy::TargetTracking(TargetTracking {
         target_value: settings.backlog_per_instance,
-        metric: metric(endpoint, "ApproximateBacklogSizePerInstance"),
+        metric: metric(endpoint, "ApproximateBacklogSizePerInstance", Statistic::Average),
         scale_in_cooldown: settings.scale_in_cooldown,
         scale_out_cooldown: settings.scale_out_cooldown,
-        disable_scale_in: false,
+        // With an idle timeout, that alone decides when to scale in.
+        disable_scale_in: settings.idle_timeout.is_some(),
     })
 }
 
@@ -68,13 +76,43 @@ fn wake_alarm(endpoint: &EndpointName) -> Alarm {
     Alarm {
         description: "Starts an instance when a request waits and none runs. Kept by sagemaker-scale-to-zero."
             .to_owned(),
-        metric: metric(endpoint, "HasBacklogWithoutCapacity"),
+        metric: metric(endpoint, "HasBacklogWithoutCapacity", Statistic::Average),
         comparison: Comparison::GreaterThanOrEqualToThreshold,
         threshold: 1.0,
         period: METRIC_PERIOD,
         evaluation_periods: 1,
         datapoints_to_alarm: 1,
         missing_data: MissingData::NotBreaching,
+    }
+}
+
+/// To `MinCapacity` at once, however many instances run: there was nothing to do for any of them.
+fn idle_policy(settings: &Settings) -> ScalingPolicy {
+    ScalingPolicy::Step(StepScaling {
+        adjustment: Adjustment::ExactCapacity,
+        amount: settings.min_capacity,
+        step: Step::FromThresholdDown,
+        cooldown: IDLE_COOLDOWN,
+    })
+}
+
+/// `ApproximateBacklogSize` counts requests that wait and requests in flight, so the maximum of a minute is below 1 only
+/// when there was neither (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>). No data is no
+/// proof of that.
+fn idle_alarm(endpoint: &EndpointName, timeout: i32) -> Alarm {
+    let minutes = timeout / METRIC_PERIOD;
+    Alarm {
+        description: format!(
+            "Takes all instances above MinCapacity away after {minutes} min without a request. Kept by \
+             sagemaker-scale-to-zero."
+        ),
+        metric: metric(endpoint, "ApproximateBacklogSize", Statistic::Maximum),
+        comparison: Comparison::LessThanThreshold,
+        threshold: 1.0,
+        period: METRIC_PERIOD,
+        evaluation_periods: minutes,
+        datapoints_to_alarm: minutes,
+        missing_data: MissingData::Missing,
     }
 }
 
@@ -124,6 +162,28 @@ mod tests {
         assert_eq!(alarm.metric, average("HasBacklogWithoutCapacity"));
         assert_eq!((alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm), (60, 1, 1));
         assert!(scaling.can_wake() && scaling.can_scale_in());
+    }
+
+    #[test]
+    fn with_an_idle_timeout_target_tracking_only_scales_out() {
+        let settings = Settings { min_capacity: 2, idle_timeout: Some(600), ..Settings::default() };
+        let scaling = desired(&demo(), &settings);
+        let ScalingPolicy::TargetTracking(tracking) = &scaling.policies[&PolicyName::Backlog] else {
+            panic!("{scaling:?}")
+        };
+        assert!(tracking.disable_scale_in);
+        assert_eq!(
+            scaling.policies[&PolicyName::Idle],
+            ScalingPolicy::Step(StepScaling {
+                adjustment: Adjustment::ExactCapacity,
+                amount: 2,
+                step: Step::FromThresholdDown,
+                cooldown: 60,
+            })
+        );
+        let alarm = &scaling.alarms[&AlarmKind::Idle];
+        assert_eq!((alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm), (60, 10, 10));
+        assert!(scaling.can_scale_in());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! tag is reported, so that its owner mends all of them in one go.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::endpoint::Tags;
 use super::scaling::Suspended;
@@ -9,6 +10,10 @@ use super::values;
 
 /// The tag that the function itself writes; never a setting, whatever the prefix.
 pub const STATUS_TAG: &str = "scale-to-zero-status";
+
+/// Seconds.
+const MINUTE: i32 = 60;
+const HOUR: i32 = 60 * MINUTE;
 
 /// Application Auto Scaling's largest `TargetValue`, 2^360; the smallest above zero is its reciprocal
 /// (`TargetTrackingScalingPolicyConfiguration` in its API reference).
@@ -25,12 +30,14 @@ pub enum Key {
     ScaleOutCooldown,
     Wake,
     WakeInstances,
+    IdleTimeout,
+    LongestRequest,
     Pause,
     Takeover,
 }
 
 impl Key {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Enabled,
         Self::MinCapacity,
         Self::MaxCapacity,
@@ -39,13 +46,15 @@ impl Key {
         Self::ScaleOutCooldown,
         Self::Wake,
         Self::WakeInstances,
+        Self::IdleTimeout,
+        Self::LongestRequest,
         Self::Pause,
         Self::Takeover,
     ];
 
     /// The settings for which the function can be deployed with another default. `enabled`, `pause` and `takeover` are
     /// decisions about one endpoint.
-    pub const WITH_DEFAULT: [Self; 7] = [
+    pub const WITH_DEFAULT: [Self; 9] = [
         Self::MinCapacity,
         Self::MaxCapacity,
         Self::BacklogPerInstance,
@@ -53,6 +62,8 @@ impl Key {
         Self::ScaleOutCooldown,
         Self::Wake,
         Self::WakeInstances,
+        Self::IdleTimeout,
+        Self::LongestRequest,
     ];
 
     #[must_use]
@@ -66,6 +77,8 @@ impl Key {
             Self::ScaleOutCooldown => "scale-out-cooldown",
             Self::Wake => "wake",
             Self::WakeInstances => "wake-instances",
+            Self::IdleTimeout => "idle-timeout",
+            Self::LongestRequest => "longest-request",
             Self::Pause => "pause",
             Self::Takeover => "takeover",
         }
@@ -125,6 +138,10 @@ pub struct Settings {
     pub scale_out_cooldown: i32,
     pub wake: bool,
     pub wake_instances: i32,
+    /// Seconds, whole minutes. `None`: target tracking scales in by itself, after about 15 minutes at no backlog.
+    pub idle_timeout: Option<i32>,
+    /// Seconds. No `idle_timeout` is shorter.
+    pub longest_request: Option<i32>,
     pub pause: Pause,
     pub takeover: bool,
 }
@@ -140,6 +157,8 @@ impl Default for Settings {
             scale_out_cooldown: 300,
             wake: true,
             wake_instances: 1,
+            idle_timeout: None,
+            longest_request: None,
             pause: Pause::No,
             takeover: false,
         }
@@ -161,6 +180,7 @@ impl Settings {
             values::seconds(value)
                 .ok_or_else(|| "must be a duration such as 300s, 10m, 1h or plain seconds, 300".to_owned())
         };
+        let duration = |range: RangeInclusive<i32>| values::seconds(value).filter(|seconds| range.contains(seconds));
         let switch = || values::switch(value).ok_or_else(|| "must be true or false".to_owned());
         match key {
             // Read before any other key, see `Rules::read`; here it only has to be legal.
@@ -176,6 +196,15 @@ impl Settings {
             Key::ScaleOutCooldown => self.scale_out_cooldown = cooldown()?,
             Key::Wake => self.wake = switch()?,
             Key::WakeInstances => self.wake_instances = capacity(1)?,
+            Key::IdleTimeout => {
+                let timeout = duration(MINUTE..=24 * HOUR).filter(|seconds| seconds % MINUTE == 0);
+                self.idle_timeout =
+                    Some(timeout.ok_or_else(|| "must be a duration from 1m to 24h in whole minutes".to_owned())?);
+            }
+            Key::LongestRequest => {
+                let longest = duration(1..=HOUR);
+                self.longest_request = Some(longest.ok_or_else(|| "must be a duration from 1s to 1h".to_owned())?);
+            }
             Key::Pause => {
                 self.pause = match value.trim() {
                     "false" => Pause::No,
@@ -289,6 +318,7 @@ impl Rules {
         if !doubtful {
             self.fit_capacities(&mut settings, &tagged, &mut problems);
         }
+        self.fit_idle_timeout(&mut settings, &tagged, &mut problems);
         if problems.is_empty() {
             Ok(Wish::Managed(settings))
         } else {
@@ -300,6 +330,29 @@ impl Rules {
     fn unknown(&self, name: &str) -> String {
         let known = Key::ALL.map(Key::as_str).join(", ");
         format!("is not a setting; did you mean {}{}? Known settings: {known}", self.tag_prefix, Key::nearest(name))
+    }
+
+    /// Holds the idle timeout at the longest request or above, so that no alarm can fire while one is in flight, should
+    /// the backlog not count it. A default gives way to a tag.
+    fn fit_idle_timeout(&self, settings: &mut Settings, tagged: &BTreeSet<Key>, problems: &mut Vec<Problem>) {
+        let (Some(timeout), Some(longest)) = (settings.idle_timeout, settings.longest_request) else { return };
+        if timeout >= longest {
+            return;
+        }
+        if tagged.contains(&Key::IdleTimeout) {
+            let default = if tagged.contains(&Key::LongestRequest) { "" } else { " by default" };
+            problems.push(Problem {
+                tag: self.tag(Key::IdleTimeout),
+                value: Some(format!("{timeout}s")),
+                problem: format!(
+                    "must not be shorter than {}, which is {longest}s{default}: a request that takes so long could be \
+                     killed by scaling in",
+                    Key::LongestRequest.as_str()
+                ),
+            });
+        } else {
+            settings.idle_timeout = Some((longest + MINUTE - 1) / MINUTE * MINUTE);
+        }
     }
 
     /// Holds min ≤ max and wake ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
@@ -351,6 +404,13 @@ mod tests {
             manage: Manage::Tagged,
             defaults: Settings::default(),
             capacity_limit: 100,
+        }
+    }
+
+    impl Settings {
+        fn with(mut self, key: Key, value: &str) -> Result<Self, String> {
+            self.set(key, value, 100)?;
+            Ok(self)
         }
     }
 
@@ -407,6 +467,8 @@ mod tests {
             scale_out_cooldown: 60,
             wake: false,
             wake_instances: 2,
+            idle_timeout: Some(1800),
+            longest_request: Some(900),
             pause: Pause::ScaleIn,
             takeover: true,
         };
@@ -420,6 +482,8 @@ mod tests {
                 ("scale-to-zero:scale-out-cooldown", "60"),
                 ("scale-to-zero:wake", "false"),
                 ("scale-to-zero:wake-instances", "2"),
+                ("scale-to-zero:idle-timeout", "30m"),
+                ("scale-to-zero:longest-request", "15m"),
                 ("scale-to-zero:pause", "scale-in"),
                 ("scale-to-zero:takeover", "true"),
             ]),
@@ -432,6 +496,8 @@ mod tests {
         let found = problems(&[
             ("scale-to-zero:backlog-per-instance", "0"),
             ("scale-to-zero:enabled", "yes"),
+            ("scale-to-zero:idle-timeout", "90s"),
+            ("scale-to-zero:longest-request", "2h"),
             ("scale-to-zero:max-capcity", "5"),
             ("scale-to-zero:max-capacity", "101"),
             ("scale-to-zero:min-capacity", "-1"),
@@ -448,6 +514,8 @@ mod tests {
             [
                 "scale-to-zero:backlog-per-instance",
                 "scale-to-zero:enabled",
+                "scale-to-zero:idle-timeout",
+                "scale-to-zero:longest-request",
                 "scale-to-zero:max-capacity",
                 "scale-to-zero:max-capcity",
                 "scale-to-zero:min-capacity",
@@ -502,6 +570,36 @@ mod tests {
             Ok(Wish::Managed(settings)) => {
                 assert_eq!((settings.min_capacity, settings.max_capacity, settings.wake_instances), (1, 1, 1));
             }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_idle_timeout_is_whole_minutes_of_a_day_at_the_most() {
+        for (value, want) in [
+            ("1m", Some(60)),
+            ("60", Some(60)),
+            ("24h", Some(86_400)),
+            ("59s", None),
+            ("61s", None),
+            ("0", None),
+            ("25h", None),
+        ] {
+            let set = Settings::default().with(Key::IdleTimeout, value).map(|settings| settings.idle_timeout);
+            assert_eq!(set.ok().flatten(), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_idle_timeout_shorter_than_the_longest_request_is_refused_and_a_default_gives_way() {
+        let (idle, longest) = ("scale-to-zero:idle-timeout", "scale-to-zero:longest-request");
+        let found = problems(&[(idle, "5m"), (longest, "10m")]);
+        assert!(found.len() == 1 && found[0].0 == idle && found[0].1.contains("which is 600s"), "{found:?}");
+        assert_eq!(managed(&[(idle, "10m"), (longest, "10m")]).idle_timeout, Some(600));
+        let defaults = Settings { idle_timeout: Some(300), ..Settings::default() };
+        let rules = Rules { defaults, ..rules() };
+        match rules.read(&tags(&[(longest, "610s")])) {
+            Ok(Wish::Managed(settings)) => assert_eq!(settings.idle_timeout, Some(660), "rounded up to whole minutes"),
             other => panic!("{other:?}"),
         }
     }
