@@ -19,7 +19,7 @@ pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
     resource_id, variant_of,
 };
-pub use plan::{Change, Removal, VariantPlan, configure, remove};
+pub use plan::{Change, Removal, Standing, VariantPlan, configure, remove};
 pub use scaling::{
     Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
     ScalingPolicy, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
@@ -131,31 +131,25 @@ fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
     }
 }
 
-fn nothing_of_ours() -> Scaling {
-    Scaling::default()
-}
-
 /// For an endpoint that is gone or going: nobody else deletes the alarms of its step policies.
 fn clean_up(observed: &BTreeMap<VariantName, Scaling>, reason: SkipReason) -> Decision {
-    let plans: Vec<VariantPlan> = observed
-        .iter()
-        .map(|(variant, scaling)| VariantPlan {
-            variant: variant.clone(),
-            changes: remove(scaling, false, Suspended::default()).0,
-        })
-        .filter(|plan| !plan.changes.is_empty())
-        .collect();
+    let plans = leftovers(observed, |_| true);
     if plans.is_empty() { Decision::Skip(reason) } else { Decision::Remove(plans, Removal::Complete) }
 }
 
 /// What variants left behind that the endpoint no longer has.
 fn vanished(endpoint: &Endpoint, observed: &BTreeMap<VariantName, Scaling>) -> Vec<VariantPlan> {
+    leftovers(observed, |name| !endpoint.variants.iter().any(|variant| variant.name == *name))
+}
+
+/// The removal of everything that the function made for variants that are gone.
+fn leftovers(observed: &BTreeMap<VariantName, Scaling>, is_gone: impl Fn(&VariantName) -> bool) -> Vec<VariantPlan> {
     observed
         .iter()
-        .filter(|(name, _)| !endpoint.variants.iter().any(|variant| variant.name == **name))
+        .filter(|(name, _)| is_gone(name))
         .map(|(name, scaling)| VariantPlan {
             variant: name.clone(),
-            changes: remove(scaling, false, Suspended::default()).0,
+            changes: remove(scaling, Standing::Gone, Suspended::default()).0,
         })
         .filter(|plan| !plan.changes.is_empty())
         .collect()
@@ -169,8 +163,9 @@ fn remove_all(
     let mut slowest = Removal::Complete;
     let mut plans = Vec::new();
     for variant in &endpoint.variants {
-        let scaling = observed.get(&variant.name).cloned().unwrap_or_else(nothing_of_ours);
-        let (changes, removal) = remove(&scaling, variant.is_at_zero(), leaving);
+        let scaling = observed.get(&variant.name).cloned().unwrap_or_default();
+        let standing = if variant.is_at_zero() { Standing::AtZero } else { Standing::Running };
+        let (changes, removal) = remove(&scaling, standing, leaving);
         if removal == Removal::AwaitsInstance {
             slowest = removal;
         }
@@ -190,7 +185,7 @@ fn configure_all(
     let mut problems = Vec::new();
     let mut plans = Vec::new();
     for variant in &endpoint.variants {
-        let scaling = observed.get(&variant.name).cloned().unwrap_or_else(nothing_of_ours);
+        let scaling = observed.get(&variant.name).cloned().unwrap_or_default();
         if !settings.takeover {
             conflicts.extend(
                 scaling

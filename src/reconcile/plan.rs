@@ -108,12 +108,19 @@ pub enum Removal {
     AwaitsInstance,
 }
 
-/// The changes that take away what the function made, and nothing else.
-///
-/// `is_at_zero` is about a variant that goes on to live without us; one that is gone itself is not at zero.
-/// `leaving` is the state in which a variant that has to be raised waits for its instance.
+/// How a variant stands when the function leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Running,
+    AtZero,
+    /// The variant, or its whole endpoint, is gone or going.
+    Gone,
+}
+
+/// The changes that take away what the function made, and nothing else. `leaving` is the state in which a variant that
+/// has to be raised waits for its instance.
 #[must_use]
-pub fn remove(observed: &Scaling, is_at_zero: bool, leaving: Suspended) -> (Vec<Change>, Removal) {
+pub fn remove(observed: &Scaling, standing: Standing, leaving: Suspended) -> (Vec<Change>, Removal) {
     if !observed.has_ours() {
         return (Vec::new(), Removal::Complete);
     }
@@ -127,14 +134,14 @@ pub fn remove(observed: &Scaling, is_at_zero: bool, leaving: Suspended) -> (Vec<
     let mut changes = Vec::new();
     match &observed.target {
         // Written again even where MinCapacity is 1 already: it is the call that makes AWS look at the capacity.
-        Some(target) if is_at_zero => {
+        Some(target) if standing == Standing::AtZero => {
             let suspended = if observed.foreign.is_empty() { leaving } else { target.suspended };
             changes.push(raised(target, suspended));
             return (changes, Removal::AwaitsInstance);
         }
         // The target stays, as another's policies need it; at MinCapacity 0 they could put it to sleep with no way to wake.
         Some(target) if !observed.foreign.is_empty() => {
-            if target.min_capacity == 0 {
+            if target.min_capacity == 0 && standing != Standing::Gone {
                 changes.push(raised(target, target.suspended));
             }
             let ours = Scaling { foreign: BTreeSet::new(), ..observed.clone() };
@@ -146,4 +153,88 @@ pub fn remove(observed: &Scaling, is_at_zero: bool, leaving: Suspended) -> (Vec<
     }
     delete_alarms(&mut changes, observed, &Scaling::default());
     (changes, Removal::Complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::EndpointName;
+    use super::super::scaling::Foreign;
+    use super::super::{Settings, desired};
+    use super::*;
+
+    fn configured() -> Scaling {
+        desired(&EndpointName::new("demo").unwrap(), &Settings::default())
+    }
+
+    fn shared() -> Scaling {
+        let theirs = Foreign { kind: ForeignKind::ScalingPolicy, name: "theirs".to_owned() };
+        Scaling { foreign: BTreeSet::from([theirs]), ..configured() }
+    }
+
+    fn raised() -> Change {
+        Change::RegisterScalableTarget(ScalableTarget {
+            min_capacity: 1,
+            max_capacity: 5,
+            suspended: Suspended::default(),
+        })
+    }
+
+    fn own_policies_and_alarm() -> [Change; 3] {
+        [
+            Change::DeleteScalingPolicy("scale-to-zero-backlog".to_owned()),
+            Change::DeleteScalingPolicy("scale-to-zero-wake".to_owned()),
+            Change::DeleteAlarms(vec![AlarmKind::Wake]),
+        ]
+    }
+
+    #[test]
+    fn configuring_registers_first_and_puts_to_sleep_last() {
+        let kinds: Vec<&str> = configure(&Scaling::default(), &configured())
+            .iter()
+            .map(|change| match change {
+                Change::RegisterScalableTarget(_) => "register",
+                Change::PutScalingPolicy(name, _) => name.as_str(),
+                Change::PutMetricAlarm(..) => "alarm",
+                Change::DeleteScalingPolicy(_)
+                | Change::DeleteScheduledAction(_)
+                | Change::DeleteAlarms(_)
+                | Change::DeregisterScalableTarget => "delete",
+            })
+            .collect();
+        assert_eq!(kinds, ["register", "scale-to-zero-wake", "alarm", "scale-to-zero-backlog"]);
+    }
+
+    #[test]
+    fn removing_deregisters_first_and_deletes_alarms_last() {
+        for standing in [Standing::Running, Standing::Gone] {
+            assert_eq!(
+                remove(&configured(), standing, Suspended::default()),
+                (
+                    vec![Change::DeregisterScalableTarget, Change::DeleteAlarms(vec![AlarmKind::Wake])],
+                    Removal::Complete
+                ),
+                "{standing:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_variant_at_zero_is_raised_before_anything_is_taken_away() {
+        for observed in [configured(), shared()] {
+            let (changes, removal) = remove(&observed, Standing::AtZero, Suspended::default());
+            assert_eq!((changes, removal), (vec![raised()], Removal::AwaitsInstance));
+        }
+    }
+
+    #[test]
+    fn a_target_that_another_owner_uses_stays_and_can_no_longer_reach_zero() {
+        let (changes, _) = remove(&shared(), Standing::Running, Suspended::default());
+        assert_eq!(changes, [&[raised()], &own_policies_and_alarm()[..]].concat());
+    }
+
+    #[test]
+    fn nothing_is_registered_for_a_variant_that_is_gone() {
+        let (changes, _) = remove(&shared(), Standing::Gone, Suspended::default());
+        assert_eq!(changes, own_policies_and_alarm());
+    }
 }
