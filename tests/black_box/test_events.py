@@ -27,7 +27,31 @@ CONFIGURED = answer("configured", *configuring())
 IGNORED = skipped("ignored-event")
 IGNORED_WITHOUT_ENDPOINT = {"outcome": "skipped", "reason": "ignored-event"}
 
+
+def failed_messages(*ids: str) -> Json:
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in ids]}
+
+
+NONE_FAILED = failed_messages()
+
+DEMO, OTHER = "demo", "Demo-Endpoint"
+
+
+def changed(outcome: str, name: str) -> Json:
+    return answer(outcome, *configuring(name), endpoint=name)
+
+
+def swept(outcome: str, *results: Json, endpoints: int | None = None) -> Json:
+    """The answer about a fleet in which all endpoints have the same outcome."""
+    count = len(results) if endpoints is None else endpoints
+    return {"outcome": "swept", "endpoints": count, "counts": {outcome: count}, "results": list(results)}
+
+
+# In the order of their names, capitals first.
+SWEPT = swept("configured", changed("configured", OTHER), changed("configured", DEMO))
+
 # The answers where the endpoints demo and Demo-Endpoint exist, are in service, tagged and not yet configured.
+# There is no work queue, so a sweep does its work itself.
 ANSWERS: dict[str, Json] = {
     "apply.json": CONFIGURED,
     "cloudtrail-add-other-tags.json": IGNORED,
@@ -39,22 +63,42 @@ ANSWERS: dict[str, Json] = {
     "failed.json": IGNORED,
     "in-service-iso-time.json": CONFIGURED,
     "in-service-minimal.json": CONFIGURED,
-    "in-service-mixed-case-name.json": answer(
-        "configured", *configuring("Demo-Endpoint"), endpoint="Demo-Endpoint"
-    ),
+    "in-service-mixed-case-name.json": changed("configured", OTHER),
     "in-service-tags-list.json": CONFIGURED,
     "in-service-tags-map.json": CONFIGURED,
     "in-service.json": CONFIGURED,
     "no-status.json": CONFIGURED,
+    "plan-fleet.json": swept("planned", changed("planned", OTHER), changed("planned", DEMO)),
     "plan.json": answer("planned", *configuring()),
+    "remove-fleet.json": swept("skipped", endpoints=2),
     "remove.json": answer("removed"),
     "rolling-back.json": IGNORED,
+    "scheduled-event.json": SWEPT,
+    "scheduler-event.json": SWEPT,
+    "sqs-batch-bad-message.json": failed_messages("8e2b7c35-0fa9-47d6-b4e8-61c3f59a2d70"),
+    "sqs-batch-nested.json": failed_messages("19d4f0a2-6c1b-4f7e-8b53-d2a07e94c611"),
+    "sqs-batch-work.json": NONE_FAILED,
+    "sqs-batch.json": NONE_FAILED,
     "status-unheard-of.json": IGNORED,
+    "sweep-after.json": swept("configured", changed("configured", DEMO)),
+    "sweep.json": SWEPT,
     "tag-change-other-keys.json": IGNORED,
     "tag-change-other-service.json": IGNORED_WITHOUT_ENDPOINT,
     "tag-change.json": CONFIGURED,
     "updating.json": IGNORED,
 }
+
+# The endpoints that are configured afterwards.
+CONFIGURES = {
+    "in-service-mixed-case-name.json": {OTHER},
+    "scheduled-event.json": {DEMO, OTHER},
+    "scheduler-event.json": {DEMO, OTHER},
+    "sqs-batch-bad-message.json": {DEMO},
+    "sqs-batch-work.json": {DEMO},
+    "sqs-batch.json": {DEMO},
+    "sweep-after.json": {DEMO},
+    "sweep.json": {DEMO, OTHER},
+} | {sample: {DEMO} for sample, answered in ANSWERS.items() if answered == CONFIGURED}
 
 # What the error of the others begins with.
 ERRORS = {
@@ -64,8 +108,11 @@ ERRORS = {
     "bad-endpoint-name.json": '"endpoint" "../demo endpoint" is no name of an endpoint',
     "bad-list.json": "received a list",
     "bad-no-endpoint-name.json": "detail.EndpointName is missing",
+    "bad-other-records.json": "received records that are not of SQS",
     "bad-other-source.json": 'received the event "EC2 Instance State-change Notification" of "aws.ec2"',
     "bad-string.json": "received a string",
+    "bad-sweep-after.json": '"after" "demo/AllTraffic" is no name of an endpoint',
+    "bad-sweep-of-one-endpoint.json": 'received the unknown key "endpoint" beside the action "sweep"',
     "bad-unknown-action.json": 'received the unknown action "aply"',
 }
 
@@ -79,7 +126,7 @@ def function(local_aws: LocalAws) -> Iterator[Function]:
 
 @pytest.fixture
 def endpoints(aws: LocalAws) -> LocalAws:
-    for name in ("demo", "Demo-Endpoint"):
+    for name in (DEMO, OTHER):
         aws.create_endpoint(name, tags=ENABLED)
     return aws
 
@@ -93,8 +140,8 @@ def test_a_sample_gets_its_answer(endpoints: LocalAws, function: Function, sampl
     answered = function.invoke((EVENTS / sample).read_bytes())
 
     assert answered == ANSWERS[sample]
-    name = "Demo-Endpoint" if sample == "in-service-mixed-case-name.json" else "demo"
-    assert endpoints.state(name) == (scaling(name) if answered["outcome"] == "configured" else NOTHING)
+    for name in (DEMO, OTHER):
+        assert endpoints.state(name) == (scaling(name) if name in CONFIGURES.get(sample, ()) else NOTHING)
     if answered.get("reason") == "ignored-event":
         assert endpoints.calls == []
 

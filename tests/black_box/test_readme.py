@@ -26,8 +26,10 @@ from support import (
     client,
     failure,
     plan,
+    tags,
+    wake_alarm_name,
 )
-from template import PARAMETERS, ROOT, TEMPLATE, actions, statements
+from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statements
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -54,7 +56,8 @@ def blocks(kind: str) -> dict[str, str]:
 
 
 def shell_blocks() -> list[str]:
-    return re.findall(r"```sh\n(.*?)```\n", README, re.DOTALL)
+    """Those inside a list as well."""
+    return re.findall(r"```sh\n(.*?) *```\n", README, re.DOTALL)
 
 
 def table(name: str) -> list[list[str]]:
@@ -148,6 +151,27 @@ def denied(aws: LocalAws, function: Function) -> Json:
     return {"errorType": error.error_type, "errorMessage": error.message}
 
 
+def sweep(aws: LocalAws, function: Function) -> Json:
+    """Over an endpoint that is fine, one without tags, and three that are not as they should be."""
+    for name in ("demo", "llama", "whisper"):
+        aws.create_endpoint(name, tags=ENABLED)
+    aws.create_endpoint("plain")
+    aws.create_endpoint("bert", tags={f"{PREFIX}max-capacity": "0"})
+    function.invoke({"action": "sweep"})
+    client(aws, "cloudwatch").delete_alarms(AlarmNames=[wake_alarm_name("llama")])
+    aws.delete_endpoint("whisper")
+    aws.settle()
+    return function.invoke({"action": "sweep"})
+
+
+def first_apply(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED)
+    return function.invoke(apply())
+
+
+# What leaves the log lines that are shown.
+LOGGED = {"apply": first_apply, "sweep": sweep}
+
 ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
     "add-tags": add_tags,
     "plan": planned,
@@ -155,6 +179,7 @@ ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
     "bad tags": bad_tags,
     "conflict": conflict,
     "denied": denied,
+    "sweep": sweep,
 }
 
 
@@ -172,10 +197,11 @@ def test_an_answer_is_what_the_executable_answers(aws: LocalAws, function: Funct
     assert VARIABLE.sub("…", json.dumps(shown)) == VARIABLE.sub("…", answered)
 
 
-def test_the_log_line_is_what_the_executable_writes(aws: LocalAws, function: Function) -> None:
-    shown = json.loads(blocks("log")["apply"])
-    aws.create_endpoint("demo", tags=ENABLED)
-    function.invoke(apply())
+@pytest.mark.parametrize("name", LOGGED)
+def test_a_log_line_is_what_the_executable_writes(aws: LocalAws, function: Function, name: str) -> None:
+    assert list(blocks("log")) == list(LOGGED)
+    shown = json.loads(blocks("log")[name])
+    LOGGED[name](aws, function)
 
     [line] = function.last_logs
     for log in (shown, line):
@@ -193,7 +219,7 @@ def test_the_demo_prints_what_is_shown() -> None:
 
 
 def test_the_names_are_those_that_the_executable_uses(aws: LocalAws, function: Function) -> None:
-    aws.create_endpoint("demo", tags=ENABLED)
+    aws.create_endpoint("demo", tags=tags(idle_timeout="10m"))
     [variant] = function.invoke(plan())["variants"]
     used = {variant["resourceId"]}
     for change in variant["changes"]:
@@ -228,6 +254,9 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
         "scale-out-cooldown": f"{backlog['scaleOutCooldown']}s",
         "wake": str(wake["policyName"] == "scale-to-zero-wake").lower(),
         "wake-instances": str(wake["scalingAdjustment"]),
+        # No alarm of theirs is among the changes.
+        "idle-timeout": NONE,
+        "longest-request": NONE,
         "pause": str(any(target["suspendedState"].values())).lower(),
         "takeover": str(is_taken_over).lower(),
     }
@@ -250,12 +279,13 @@ def test_every_value_that_is_written_down_is_accepted(aws: LocalAws, function: F
 # Words of the answers.
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "function"),
-    [("outcomes", "answer.rs", "as_str"), ("reasons", "answer.rs", "reason_code")],
-)
-def test_a_table_has_the_words_of_the_sources(name: str, path: str, function: str) -> None:
-    assert [plain(row[0]) for row in table(name)] == arms(path, function)
+def test_the_outcomes_are_those_of_the_sources() -> None:
+    of_all = re.findall(r'"outcome": "(\w+)"', (SOURCES / "answer.rs").read_text())
+    assert [plain(row[0]) for row in table("outcomes")] == arms("answer.rs", "as_str") + of_all
+
+
+def test_the_reasons_are_those_of_the_sources() -> None:
+    assert [plain(row[0]) for row in table("reasons")] == arms("answer.rs", "reason_code")
 
 
 def test_every_change_is_named() -> None:
@@ -294,13 +324,20 @@ def test_the_permissions_are_those_of_the_template() -> None:
     assert written == [(policy, statement["Sid"], actions(statement)) for policy, statement in statements()]
 
 
-def test_queues_and_outputs_are_those_of_the_template() -> None:
-    queues = {name for name, made in TEMPLATE["Resources"].items() if made["Type"] == "AWS::SQS::Queue"}
-    outputs = re.findall(r"OutputKey=='(\w+)'", README)
+def test_the_queues_and_alarms_are_those_of_the_template() -> None:
+    assert {plain(row[0]) for row in table("queues")} == set(QUEUES)
+    assert [plain(row[0]) for row in table("alarms")] == list(ALARMS)
 
-    assert {plain(row[0]) for row in table("queues")} == queues
-    assert outputs
-    assert set(outputs) <= set(TEMPLATE["Outputs"])
+
+def test_the_outputs_are_those_of_the_template() -> None:
+    outputs = [[f"`{name}`", output["Description"]] for name, output in TEMPLATE["Outputs"].items()]
+    queried = re.findall(r"OutputKey=='(\w+)'", README)
+
+    assert table("outputs") == outputs
+    assert "the stack's six [outputs]" in " ".join(README.split())
+    assert len(outputs) == 6
+    assert queried
+    assert set(queried) <= set(TEMPLATE["Outputs"])
 
 
 # Commands, links and names.
