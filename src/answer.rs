@@ -40,6 +40,8 @@ pub struct FleetAnswer {
     results_bytes: usize,
     /// How many results didn't fit.
     left_off: usize,
+    /// The first of those that somebody has to see to, each with its outcome: for the log.
+    pub concerns: Vec<String>,
     /// How many endpoints were handed to the work queue.
     pub queued: usize,
     /// The endpoint behind which there was no time left.
@@ -49,12 +51,19 @@ pub struct FleetAnswer {
 /// Lambda's answers hold 6 MB; the rest is for what surrounds the results.
 const MOST_RESULT_BYTES: usize = 5_000_000;
 
+/// As many as a line of the log may name.
+const MOST_CONCERNS: usize = 20;
+
 impl FleetAnswer {
     pub fn add(&mut self, answer: &Answer) {
         self.endpoints += 1;
         *self.counts.entry(answer.outcome.as_str()).or_default() += 1;
         if matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_)) {
             return;
+        }
+        let is_concern = matches!(answer.outcome, Outcome::Invalid(_) | Outcome::Conflict { .. });
+        if let (true, Some(endpoint)) = (is_concern && self.concerns.len() < MOST_CONCERNS, &answer.endpoint) {
+            self.concerns.push(format!("{endpoint} {}", answer.outcome.as_str()));
         }
         let result = answer.to_json();
         let bytes = result.to_string().len();
@@ -63,12 +72,6 @@ impl FleetAnswer {
         } else {
             self.results_bytes += bytes;
             self.results.push(result);
-        }
-    }
-
-    pub fn extend(&mut self, answers: &[Answer]) {
-        for answer in answers {
-            self.add(answer);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
-    Decision, Endpoint, EndpointName, Key, Manage, Pause, Removal, Request, Scaling, SkipReason, VariantName,
+    Decision, Endpoint, EndpointName, Hints, Key, Manage, Pause, Removal, Request, Scaling, SkipReason, VariantName,
     VariantPlan, decide,
 };
 use crate::telemetry::{self, Cost};
@@ -109,8 +109,8 @@ impl Function {
             Invocation::Ignored { endpoint } => {
                 Ok(Reply::Endpoint(Answer::skipped(endpoint, SkipReason::IgnoredEvent)))
             }
-            Invocation::Endpoint { verb, name, arn, is_likely_ours } => {
-                self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), is_likely_ours).await.map(Reply::Endpoint)
+            Invocation::Endpoint { verb, name, arn, hints } => {
+                self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), hints).await.map(Reply::Endpoint)
             }
             Invocation::Fleet { verb, after } => self.sweep(verb, after.as_ref(), deadline).await.map(Reply::Fleet),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
@@ -124,10 +124,10 @@ impl Function {
         verb: Verb,
         name: &EndpointName,
         arn: Option<&str>,
-        is_likely_ours: bool,
+        mut hints: Hints,
     ) -> Result<Answer, Error> {
-        let is_likely_ours = is_likely_ours || self.config.rules.manage == Manage::All || self.was_managed(name);
-        let observed = self.observe(aws, name, arn, is_likely_ours).await?;
+        hints.is_likely_ours |= self.config.rules.manage == Manage::All || self.was_managed(name);
+        let observed = self.observe(aws, name, arn, &hints).await?;
         let decision = decide(
             match verb {
                 Verb::Apply | Verb::Plan => Request::Apply,
@@ -154,14 +154,14 @@ impl Function {
         aws: &Aws,
         name: &EndpointName,
         arn: Option<&str>,
-        is_likely_ours: bool,
+        hints: &Hints,
     ) -> Result<Observed, Error> {
         let rules = &self.config.rules;
-        let observed = aws.observe(name, rules, is_likely_ours).await?;
+        let observed = aws.observe(name, rules, hints).await?;
         if let (None, Some(arn)) = (&observed.endpoint, arn)
             && let Some(name) = aws.endpoint_of_arn(arn, name).await?
         {
-            return Ok(aws.observe(&name, rules, is_likely_ours).await?);
+            return Ok(aws.observe(&name, rules, hints).await?);
         }
         Ok(observed)
     }

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::reconcile::{EndpointName, Rules};
+use crate::reconcile::{EndpointName, Hints, Rules, VariantName};
 
 /// What the function was invoked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,7 @@ pub enum Invocation {
         name: EndpointName,
         /// Known where the event names the endpoint by its ARN alone. The ARN is in lower case, the name need not be.
         arn: Option<String>,
-        /// A guess from the payload.
-        is_likely_ours: bool,
+        hints: Hints,
     },
     Fleet {
         verb: FleetVerb,
@@ -161,28 +160,38 @@ fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
         other => return invalid(format!("\"action\" is {}, not a string", other.map_or("missing", kind_of))),
     };
     let is_fleet = action == "sweep" || (matches!(action, "plan" | "remove") && !object.contains_key("endpoint"));
-    let option = if is_fleet { "after" } else { "endpoint" };
-    if let Some(unknown) = object.keys().find(|key| !["action", option].contains(&key.as_str())) {
+    let options: &[&str] = match action {
+        _ if is_fleet => &["action", "after"],
+        RECONCILE | "remove" => &["action", "endpoint", "variants"],
+        _ => &["action", "endpoint"],
+    };
+    if let Some(unknown) = object.keys().find(|key| !options.contains(&key.as_str())) {
         return invalid(format!("received the unknown key {unknown:?} beside the action {action:?}"));
     }
     let fleet = |verb: FleetVerb| {
         let after = object.get("after").map(|after| endpoint_name(Some(after), "\"after\"")).transpose()?;
         Ok(Invocation::Fleet { verb, after })
     };
-    let endpoint = |verb: Verb, is_likely_ours: bool| {
+    let endpoint = |verb: Verb, hints: Hints| {
         let name = endpoint_name(object.get("endpoint"), "\"endpoint\"")?;
-        Ok(Invocation::Endpoint { verb, name, arn: None, is_likely_ours })
+        Ok(Invocation::Endpoint { verb, name, arn: None, hints })
     };
     match action {
-        "apply" => endpoint(Verb::Apply, false),
-        RECONCILE => endpoint(Verb::Event, true),
+        "apply" => endpoint(Verb::Apply, Hints::default()),
+        RECONCILE => endpoint(Verb::Event, Hints { is_likely_ours: true, variants: variants(object) }),
         "plan" if is_fleet => fleet(FleetVerb::Plan),
-        "plan" => endpoint(Verb::Plan, false),
+        "plan" => endpoint(Verb::Plan, Hints::default()),
         "remove" if is_fleet => fleet(FleetVerb::Remove),
-        "remove" => endpoint(Verb::Remove, true),
+        "remove" => endpoint(Verb::Remove, Hints { is_likely_ours: true, variants: variants(object) }),
         "sweep" => fleet(FleetVerb::Sweep),
         other => invalid(format!("received the unknown action {other:?}")),
     }
+}
+
+/// Variants that the endpoint may no longer have, as a sweep found something of ours on them.
+fn variants(object: &Map<String, Value>) -> Vec<VariantName> {
+    let names = object.get("variants").and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(Value::as_str).filter_map(VariantName::new).collect()
 }
 
 /// The action by which a sweep hands an endpoint to the work queue: an endpoint's event, and the promise that there is
@@ -191,12 +200,16 @@ const RECONCILE: &str = "reconcile";
 
 /// The message with which a sweep hands over one endpoint.
 #[must_use]
-pub fn work_message(verb: FleetVerb, endpoint: &EndpointName) -> String {
+pub fn work_message(verb: FleetVerb, endpoint: &EndpointName, variants: &[VariantName]) -> String {
     let action = match verb {
         FleetVerb::Sweep | FleetVerb::Plan => RECONCILE,
         FleetVerb::Remove => "remove",
     };
-    json!({ "action": action, "endpoint": endpoint.as_str() }).to_string()
+    let mut message = json!({ "action": action, "endpoint": endpoint.as_str() });
+    if !variants.is_empty() {
+        message["variants"] = variants.iter().map(VariantName::as_str).collect();
+    }
+    message.to_string()
 }
 
 /// The message with which a sweep that runs out of time hands over the rest.
@@ -236,7 +249,8 @@ fn state_change(object: &Map<String, Value>, rules: &Rules) -> Result<Invocation
         return Ok(Invocation::Ignored { endpoint: Some(name) });
     }
     let is_likely_ours = tag_keys(field("Tags")).iter().any(|key| rules.is_own_tag(key));
-    Ok(Invocation::Endpoint { verb: Verb::Event, name, arn: None, is_likely_ours })
+    let hints = Hints { is_likely_ours, ..Hints::default() };
+    Ok(Invocation::Endpoint { verb: Verb::Event, name, arn: None, hints })
 }
 
 /// The keys of tags that come as a map, as a list of objects with a `key`, or as a list of keys.
@@ -261,7 +275,8 @@ fn retagged<'a>(arns: impl Iterator<Item = &'a str>, changed_keys: &[&str], rule
     let mut endpoints = arns.filter_map(|arn| Some((arn.to_owned(), endpoint_of_arn(arn)?)));
     match endpoints.next() {
         Some((arn, name)) if changed_keys.iter().any(|key| rules.is_own_tag(key)) => {
-            Invocation::Endpoint { verb: Verb::Apply, name, arn: Some(arn), is_likely_ours: true }
+            let hints = Hints { is_likely_ours: true, ..Hints::default() };
+            Invocation::Endpoint { verb: Verb::Apply, name, arn: Some(arn), hints }
         }
         other => Invocation::Ignored { endpoint: other.map(|(_, name)| name) },
     }

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::handler::{Deadline, Function, OutcomeOf, to_do};
 use crate::payload::{self, FleetVerb, Verb};
 use crate::reconcile::{
-    EndpointName, EndpointStatus, Pause, Request, Scaling, SkipReason, Tags, VariantName, VariantPlan, Wish, decide,
+    EndpointName, EndpointStatus, Hints, Pause, Request, Scaling, SkipReason, Tags, VariantName, VariantPlan, Wish,
+    decide,
 };
 
 /// How many endpoints are looked at between two looks at the clock.
@@ -32,9 +33,16 @@ enum Finding {
     /// Nothing to do, or nothing that could be done.
     Settled(Answer),
     /// Something to do, and the plan of it as far as the survey shows.
-    Work(Answer),
+    Work(Work),
     /// The endpoint is gone and left something behind.
     Gone(EndpointName, Vec<VariantPlan>),
+}
+
+struct Work {
+    endpoint: EndpointName,
+    planned: Answer,
+    /// Variants that the endpoint no longer has: a reconcile by itself would find them by their alarms alone.
+    variants: Vec<VariantName>,
 }
 
 impl Function {
@@ -64,7 +72,7 @@ impl Function {
             for finding in findings {
                 match finding {
                     Ok(Finding::Settled(found)) => answer.add(&found),
-                    Ok(Finding::Work(planned)) => work.push(planned),
+                    Ok(Finding::Work(found)) => work.push(found),
                     Ok(Finding::Gone(name, plans)) => gone.push((name, plans)),
                     Err(error) => failures.push(error),
                 }
@@ -107,7 +115,13 @@ impl Function {
         let endpoint = aws.look(name, tags, scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
         let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
-        Ok(if to_do(&decision).is_some() { Finding::Work(planned) } else { Finding::Settled(planned) })
+        if to_do(&decision).is_none() {
+            return Ok(Finding::Settled(planned));
+        }
+        let with_ours = scaling.iter().filter(|(_, scaling)| scaling.has_ours());
+        let is_gone = |name: &VariantName| !endpoint.iter().flat_map(|it| &it.variants).any(|it| it.name == *name);
+        let variants = with_ours.map(|(name, _)| name).filter(|name| is_gone(name)).cloned().collect();
+        Ok(Finding::Work(Work { endpoint: name.clone(), planned, variants }))
     }
 
     /// Something of ours whose endpoint isn't in the list: gone, unless the list lags behind.
@@ -153,27 +167,29 @@ impl Function {
         &self,
         aws: &Aws,
         verb: FleetVerb,
-        work: Vec<Answer>,
+        work: Vec<Work>,
         answer: &mut FleetAnswer,
     ) -> Result<Vec<Error>, Error> {
         let verb_for_one = match verb {
             FleetVerb::Plan => {
-                answer.extend(&work);
+                work.iter().map(|found| &found.planned).for_each(|planned| answer.add(planned));
                 return Ok(Vec::new());
             }
             FleetVerb::Sweep => Verb::Event,
             FleetVerb::Remove => Verb::Remove,
         };
-        let names: Vec<EndpointName> = work.iter().filter_map(|planned| planned.endpoint.clone()).collect();
         if let Some(url) = &self.config.work_queue_url {
-            let messages: Vec<String> = names.iter().map(|name| payload::work_message(verb, name)).collect();
-            aws.enqueue(url, &messages).await?;
-            answer.extend(&work);
-            answer.queued += messages.len();
+            let message = |found: &Work| payload::work_message(verb, &found.endpoint, &found.variants);
+            aws.enqueue(url, &work.iter().map(message).collect::<Vec<_>>()).await?;
+            work.iter().map(|found| &found.planned).for_each(|planned| answer.add(planned));
+            answer.queued += work.len();
             return Ok(Vec::new());
         }
-        let results: Vec<_> = stream::iter(&names)
-            .map(|name| self.handle_endpoint(aws, verb_for_one, name, None, true))
+        let results: Vec<_> = stream::iter(work)
+            .map(async |Work { endpoint, variants, .. }| {
+                let hints = Hints { is_likely_ours: true, variants };
+                self.handle_endpoint(aws, verb_for_one, &endpoint, None, hints).await
+            })
             .buffered(CHANGES_AT_ONCE)
             .collect()
             .await;

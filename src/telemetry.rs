@@ -72,11 +72,13 @@ fn fleet_answered(request_id: &str, answer: &FleetAnswer, cost: Cost) {
     let counts = counts.join(", ");
     let (endpoints, queued) = (answer.endpoints, answer.queued);
     let after = answer.after.as_ref().map(tracing::field::display);
+    let concerns = answer.concerns.join(", ");
     let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
     tracing::info!(
         outcome = "swept",
         endpoints,
         queued,
+        concerns,
         after,
         aws_calls,
         milliseconds,

@@ -14,7 +14,7 @@ use super::cloudwatch::{Alarms, add_alarms};
 use super::sagemaker::Described;
 use super::{ApiError, Aws};
 use crate::reconcile::{
-    Endpoint, EndpointName, EndpointStatus, PolicyName, Rules, Scaling, VariantName, Wish, resource_id,
+    Endpoint, EndpointName, EndpointStatus, Hints, PolicyName, Rules, Scaling, VariantName, Wish, resource_id,
 };
 
 /// What AWS says about one endpoint now.
@@ -32,27 +32,21 @@ pub struct Observed {
 }
 
 impl Aws {
-    /// Reads all that a decision about the endpoint depends on. `is_likely_ours` is a mere guess: it saves a round
-    /// trip where it is right and costs some reads where it is wrong.
+    /// Reads all that a decision about the endpoint depends on.
     ///
     /// # Errors
     /// Whatever read fails for good.
-    pub async fn observe(
-        &self,
-        name: &EndpointName,
-        rules: &Rules,
-        is_likely_ours: bool,
-    ) -> Result<Observed, ApiError> {
+    pub async fn observe(&self, name: &EndpointName, rules: &Rules, hints: &Hints) -> Result<Observed, ApiError> {
         let (described, alarms) = tokio::try_join!(self.describe_endpoint(name), self.describe_alarms(name))?;
         let Some(Described { mut endpoint, arn, config_name }) = described else {
-            let variants = alarms.keys().cloned().collect();
+            let variants = alarms.keys().chain(&hints.variants).cloned().collect();
             return self.observe_scaling(name.clone(), None, variants, alarms).await;
         };
         // Asked for in another spelling, the alarms were looked for under the wrong name.
         let alarms = if endpoint.name == *name { alarms } else { self.describe_alarms(&endpoint.name).await? };
         let name = endpoint.name.clone();
         let variants: BTreeSet<VariantName> =
-            endpoint.variants.iter().map(|variant| variant.name.clone()).chain(alarms.keys().cloned()).collect();
+            endpoint.variants.iter().map(|it| &it.name).chain(alarms.keys()).chain(&hints.variants).cloned().collect();
         match endpoint.status {
             EndpointStatus::InService => {}
             EndpointStatus::Deleting => return self.observe_scaling(name, Some(endpoint), variants, alarms).await,
@@ -72,7 +66,7 @@ impl Aws {
             }
         };
         let (config, mut observed);
-        if is_likely_ours || !alarms.is_empty() {
+        if hints.is_likely_ours || !alarms.is_empty() {
             (endpoint.tags, config, observed) = tokio::try_join!(
                 self.list_tags(&name, &arn),
                 configuration,

@@ -37,6 +37,15 @@ pub enum Request {
     Remove,
 }
 
+/// Guesses about an endpoint, from whatever made us look at it. They steer what is read, never what is decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Worth reading whole at once: saves a round trip where it is right, costs some reads where it is wrong.
+    pub is_likely_ours: bool,
+    /// Variants that may have left something behind, beside those that the endpoint has and those of its alarms.
+    pub variants: Vec<VariantName>,
+}
+
 /// Why nothing is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {

@@ -1,7 +1,7 @@
 //! From an endpoint's tags to its settings. Absent, wrong and default are three different things here, and every wrong
 //! tag is reported, so that its owner mends all of them in one go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use super::endpoint::Tags;
@@ -292,16 +292,14 @@ impl Rules {
             return Ok(Wish::OptOut);
         }
         let mut settings = self.defaults.clone();
-        let mut tagged = BTreeSet::new();
+        let mut tagged = BTreeMap::new();
         let mut problems = Vec::new();
-        let mut doubtful = false;
+        let mut unreadable = BTreeSet::new();
         for (name, value) in own {
             let outcome = match Key::ALL.into_iter().find(|key| key.as_str() == name) {
                 Some(key) => {
-                    tagged.insert(key);
-                    settings.set(key, value, self.capacity_limit).inspect_err(|_| {
-                        doubtful |= matches!(key, Key::MinCapacity | Key::MaxCapacity | Key::WakeInstances);
-                    })
+                    tagged.insert(key, value);
+                    settings.set(key, value, self.capacity_limit).inspect_err(|_| _ = unreadable.insert(key))
                 }
                 None => Err(self.unknown(name)),
             };
@@ -313,12 +311,14 @@ impl Rules {
                 });
             }
         }
-        settings.max_capacity_is_tagged = tagged.contains(&Key::MaxCapacity);
-        // Comparing capacities of which one couldn't be read would only add noise.
-        if !doubtful {
+        settings.max_capacity_is_tagged = tagged.contains_key(&Key::MaxCapacity);
+        // Comparing settings of which one couldn't be read would only add noise.
+        if unreadable.is_disjoint(&BTreeSet::from([Key::MinCapacity, Key::MaxCapacity, Key::WakeInstances])) {
             self.fit_capacities(&mut settings, &tagged, &mut problems);
         }
-        self.fit_idle_timeout(&mut settings, &tagged, &mut problems);
+        if unreadable.is_disjoint(&BTreeSet::from([Key::IdleTimeout, Key::LongestRequest])) {
+            self.fit_idle_timeout(&mut settings, &tagged, &mut problems);
+        }
         if problems.is_empty() {
             Ok(Wish::Managed(settings))
         } else {
@@ -334,16 +334,16 @@ impl Rules {
 
     /// Holds the idle timeout at the longest request or above, so that no alarm can fire while one is in flight, should
     /// the backlog not count it. A default gives way to a tag.
-    fn fit_idle_timeout(&self, settings: &mut Settings, tagged: &BTreeSet<Key>, problems: &mut Vec<Problem>) {
+    fn fit_idle_timeout(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
         let (Some(timeout), Some(longest)) = (settings.idle_timeout, settings.longest_request) else { return };
         if timeout >= longest {
             return;
         }
-        if tagged.contains(&Key::IdleTimeout) {
-            let default = if tagged.contains(&Key::LongestRequest) { "" } else { " by default" };
+        if let Some(value) = tagged.get(&Key::IdleTimeout) {
+            let default = if tagged.contains_key(&Key::LongestRequest) { "" } else { " by default" };
             problems.push(Problem {
                 tag: self.tag(Key::IdleTimeout),
-                value: Some(format!("{timeout}s")),
+                value: Some((*value).to_owned()),
                 problem: format!(
                     "must not be shorter than {}, which is {longest}s{default}: a request that takes so long could be \
                      killed by scaling in",
@@ -357,11 +357,12 @@ impl Rules {
 
     /// Holds min ≤ max and wake ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
     /// are a problem, and so is a tag that contradicts the default maximum, for raising that one costs money.
-    fn fit_capacities(&self, settings: &mut Settings, tagged: &BTreeSet<Key>, problems: &mut Vec<Problem>) {
+    fn fit_capacities(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
         let (min, max) = (settings.min_capacity, settings.max_capacity);
-        let max_is_tagged = tagged.contains(&Key::MaxCapacity);
-        let mut add = |key: Key, value: i32, problem: String| {
-            problems.push(Problem { tag: self.tag(key), value: Some(value.to_string()), problem });
+        let max_is_tagged = tagged.contains_key(&Key::MaxCapacity);
+        let mut add = |key: Key, problem: String| {
+            let value = tagged.get(&key).map(|value| (*value).to_owned());
+            problems.push(Problem { tag: self.tag(key), value, problem });
         };
         let above_max = || {
             let hint = format!("set {} as well to allow more", self.tag(Key::MaxCapacity));
@@ -372,21 +373,17 @@ impl Rules {
             }
         };
         if min > max {
-            match (tagged.contains(&Key::MinCapacity), max_is_tagged) {
+            match (tagged.contains_key(&Key::MinCapacity), max_is_tagged) {
                 (true, true) => {
-                    add(
-                        Key::MaxCapacity,
-                        max,
-                        format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()),
-                    );
+                    add(Key::MaxCapacity, format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()));
                 }
-                (true, false) => add(Key::MinCapacity, min, above_max()),
+                (true, false) => add(Key::MinCapacity, above_max()),
                 (false, _) => settings.min_capacity = max,
             }
         }
         if settings.wake_instances > max {
-            if tagged.contains(&Key::WakeInstances) {
-                add(Key::WakeInstances, settings.wake_instances, above_max());
+            if tagged.contains_key(&Key::WakeInstances) {
+                add(Key::WakeInstances, above_max());
             } else {
                 settings.wake_instances = max;
             }
@@ -602,6 +599,28 @@ mod tests {
             Ok(Wish::Managed(settings)) => assert_eq!(settings.idle_timeout, Some(660), "rounded up to whole minutes"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_read_is_one_problem_whatever_its_default_contradicts() {
+        let (idle, longest) = ("scale-to-zero:idle-timeout", "scale-to-zero:longest-request");
+        let defaults = Settings { idle_timeout: Some(300), longest_request: Some(300), ..Settings::default() };
+        let rules = Rules { defaults, ..rules() };
+        for (pairs, tag) in [([(idle, "bogus"), (longest, "1h")], idle), ([(idle, "1m"), (longest, "bogus")], longest)]
+        {
+            let found = rules.read(&tags(&pairs)).expect_err("one tag is wrong");
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!((found[0].tag.as_str(), found[0].value.as_deref()), (tag, Some("bogus")));
+        }
+    }
+
+    #[test]
+    fn a_problem_shows_the_value_as_it_was_tagged() {
+        let pairs = [("scale-to-zero:idle-timeout", "5m"), ("scale-to-zero:longest-request", "10m")];
+        let found = rules().read(&tags(&pairs)).expect_err("too short");
+        assert_eq!(found[0].value.as_deref(), Some("5m"));
+        let found = rules().read(&tags(&[("scale-to-zero:min-capacity", " 06")])).expect_err("above the maximum");
+        assert_eq!(found[0].value.as_deref(), Some(" 06"));
     }
 
     #[test]
