@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt};
 
 use crate::answer::{Answer, FleetAnswer, Outcome};
-use crate::aws::{Aws, Listed, Survey};
+use crate::aws::{Aws, Gone, Listed, Survey};
 use crate::error::Error;
 use crate::handler::{Deadline, Function, OutcomeOf, to_do};
 use crate::payload::{self, FleetVerb, Verb};
 use crate::reconcile::{
-    EndpointName, EndpointStatus, Hints, Pause, Request, Scaling, SkipReason, Tags, VariantName, VariantPlan, Wish,
-    decide,
+    EndpointName, EndpointStatus, Hints, Pause, Request, Scaling, SkipReason, Tags, VariantName, Wish, decide,
 };
 
 /// How many endpoints are looked at between two looks at the clock.
@@ -35,7 +34,7 @@ enum Finding {
     /// Something to do, and the plan of it as far as the survey shows.
     Work(Work),
     /// The endpoint is gone and left something behind.
-    Gone(EndpointName, Vec<VariantPlan>),
+    Gone(Gone),
 }
 
 struct Work {
@@ -73,7 +72,7 @@ impl Function {
                 match finding {
                     Ok(Finding::Settled(found)) => answer.add(&found),
                     Ok(Finding::Work(found)) => work.push(found),
-                    Ok(Finding::Gone(name, plans)) => gone.push((name, plans)),
+                    Ok(Finding::Gone(found)) => gone.push(found),
                     Err(error) => failures.push(error),
                 }
             }
@@ -135,29 +134,21 @@ impl Function {
         let endpoint = aws.look(name, &Tags::new(), scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
         match (endpoint, to_do(&decision)) {
-            (None, Some((plans, _))) => Ok(Finding::Gone(name.clone(), plans.to_vec())),
+            (None, Some((plans, _))) => Ok(Finding::Gone((name.clone(), plans.to_vec()))),
             // It will be in the list of the next sweep, with its tags.
             _ => Ok(Finding::Settled(Answer::skipped(Some(name.clone()), SkipReason::NotFound))),
         }
     }
 
     /// Removes what endpoints that are gone left behind, at once: it is little, and doing it twice does no harm.
-    async fn clean_up(
-        &self,
-        aws: &Aws,
-        verb: FleetVerb,
-        gone: Vec<(EndpointName, Vec<VariantPlan>)>,
-        answer: &mut FleetAnswer,
-    ) -> Vec<Error> {
-        let (outcome, failures): (OutcomeOf, _) = match verb {
-            FleetVerb::Plan => (Outcome::Planned, Vec::new()),
-            FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, aws.apply_to_gone(&gone).await),
+    async fn clean_up(&self, aws: &Aws, verb: FleetVerb, gone: Vec<Gone>, answer: &mut FleetAnswer) -> Vec<Error> {
+        let (outcome, (cleaned, failures)): (OutcomeOf, _) = match verb {
+            FleetVerb::Plan => (Outcome::Planned, (gone, Vec::new())),
+            FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, aws.apply_to_gone(gone).await),
         };
-        if failures.is_empty() {
-            for (name, plans) in gone {
-                let outcome = outcome(plans);
-                answer.add(&Answer { endpoint: Some(name), outcome, pause: Pause::No, note: None });
-            }
+        for (name, plans) in cleaned {
+            let outcome = outcome(plans);
+            answer.add(&Answer { endpoint: Some(name), outcome, pause: Pause::No, note: None });
         }
         failures.into_iter().map(Error::from).collect()
     }

@@ -5,10 +5,14 @@ use super::autoscaling::Resource;
 use super::{ApiError, Aws, Observed};
 use crate::reconcile::{AlarmKind, Change, EndpointName, VariantPlan, alarm_name, resource_id};
 
+/// An endpoint that is gone, and the removal of what it left behind.
+pub type Gone = (EndpointName, Vec<VariantPlan>);
+
 impl Aws {
-    /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers what failed; an
-    /// endpoint of which a target couldn't be deregistered keeps its alarms, which show whose it is.
-    pub async fn apply_to_gone(&self, gone: &[(EndpointName, Vec<VariantPlan>)]) -> Vec<ApiError> {
+    /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers those that are done,
+    /// and what failed; an endpoint of which a target couldn't be deregistered keeps its alarms, which show whose it is.
+    pub async fn apply_to_gone(&self, gone: Vec<Gone>) -> (Vec<Gone>, Vec<ApiError>) {
+        let mut done = Vec::new();
         let mut failures = Vec::new();
         let mut alarms = Vec::new();
         for (name, plans) in gone {
@@ -17,17 +21,23 @@ impl Aws {
             for plan in &mut without_alarms {
                 plan.changes.retain(|change| {
                     let Change::DeleteAlarms(kinds) = change else { return true };
-                    names.extend(kinds.iter().map(|kind| alarm_name(name, &plan.variant, *kind)));
+                    names.extend(kinds.iter().map(|kind| alarm_name(&name, &plan.variant, *kind)));
                     false
                 });
             }
             match self.apply(&Observed::bare(name.clone()), &without_alarms).await {
-                Ok(()) => alarms.append(&mut names),
+                Ok(()) => {
+                    alarms.append(&mut names);
+                    done.push((name, plans));
+                }
                 Err(error) => failures.push(error),
             }
         }
-        failures.extend(self.delete_alarms("endpoints that are gone", &alarms).await.err());
-        failures
+        if let Err(error) = self.delete_alarms("endpoints that are gone", &alarms).await {
+            failures.push(error);
+            done.clear();
+        }
+        (done, failures)
     }
 
     /// Makes the changes of all variants, in order.

@@ -25,6 +25,7 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+pub use apply::Gone;
 pub use error::{ApiError, ApiErrorKind};
 pub use observe::Observed;
 pub use survey::{Listed, Survey};
@@ -96,7 +97,10 @@ impl Aws {
     fn new(config: SdkConfig, has_own_retries: bool, calls: CallCount, endpoint_configs: EndpointConfigs) -> Self {
         Self {
             sagemaker: aws_sdk_sagemaker::Client::from_conf(
-                aws_sdk_sagemaker::config::Builder::from(&config).interceptor(calls.clone()).build(),
+                aws_sdk_sagemaker::config::Builder::from(&config)
+                    .interceptor(calls.clone())
+                    .retry_classifier(retry::ByErrorCode)
+                    .build(),
             ),
             autoscaling: aws_sdk_applicationautoscaling::Client::from_conf(
                 aws_sdk_applicationautoscaling::config::Builder::from(&config)
@@ -111,10 +115,16 @@ impl Aws {
                     .build(),
             ),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
-                aws_sdk_resourcegroupstagging::config::Builder::from(&config).interceptor(calls.clone()).build(),
+                aws_sdk_resourcegroupstagging::config::Builder::from(&config)
+                    .interceptor(calls.clone())
+                    .retry_classifier(retry::ByErrorCode)
+                    .build(),
             ),
             sqs: aws_sdk_sqs::Client::from_conf(
-                aws_sdk_sqs::config::Builder::from(&config).interceptor(calls.clone()).build(),
+                aws_sdk_sqs::config::Builder::from(&config)
+                    .interceptor(calls.clone())
+                    .retry_classifier(retry::ByErrorCode)
+                    .build(),
             ),
             config,
             has_own_retries,

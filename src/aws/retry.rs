@@ -2,6 +2,9 @@
 
 use aws_sdk_applicationautoscaling::operation as autoscaling;
 use aws_sdk_cloudwatch::operation as cloudwatch;
+use aws_sdk_resourcegroupstagging::operation as tagging;
+use aws_sdk_sagemaker::operation as sagemaker;
+use aws_sdk_sqs::operation as sqs;
 use aws_smithy_runtime_api::client::interceptors::context::{Error as OperationError, InterceptorContext};
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_types::error::ErrorMetadata;
@@ -30,7 +33,7 @@ impl ClassifyRetry for ByErrorCode {
     }
 
     fn name(&self) -> &'static str {
-        "Busy Application Auto Scaling and CloudWatch"
+        "Busy services and used-up quotas"
     }
 
     /// Last of all, so that its verdict stands.
@@ -39,7 +42,7 @@ impl ClassifyRetry for ByErrorCode {
     }
 }
 
-/// Code and message of an error of any of the operations that write.
+/// Code and message of an error of any of our operations.
 fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
     macro_rules! first_of {
         ($($operation:ty),+ $(,)?) => {
@@ -55,8 +58,15 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
         autoscaling::describe_scalable_targets::DescribeScalableTargetsError,
         autoscaling::describe_scaling_policies::DescribeScalingPoliciesError,
         autoscaling::describe_scheduled_actions::DescribeScheduledActionsError,
+        cloudwatch::describe_alarms::DescribeAlarmsError,
         cloudwatch::put_metric_alarm::PutMetricAlarmError,
         cloudwatch::delete_alarms::DeleteAlarmsError,
+        sagemaker::describe_endpoint::DescribeEndpointError,
+        sagemaker::describe_endpoint_config::DescribeEndpointConfigError,
+        sagemaker::list_endpoints::ListEndpointsError,
+        sagemaker::list_tags::ListTagsError,
+        tagging::get_resources::GetResourcesError,
+        sqs::send_message_batch::SendMessageBatchError,
     ]
 }
 
