@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +37,8 @@ from local.services import OPERATIONS, sagemaker
 FUNCTION_ACCESS_KEY = "function"
 REGION = "eu-west-1"
 
+Amendment = Callable[[dict[str, Any]], dict[str, Any]]
+
 
 class LocalAws(Scenario):
     """Serves while the `with` block runs. moto's memory belongs to the process, so there is one at a time.
@@ -45,6 +47,7 @@ class LocalAws(Scenario):
     page_size    the longest page of any answer; None is AWS's own
     faults       the `Fault`s that may strike, first match first
     rate_limits  calls a second by operation; above it the answer is a throttling error
+    amendments   by operation, what changes its whole answer to the function: say, a list that lags behind
     settle_after seconds after which an update or deletion ends by itself; None waits for `settle`
     violations   what the function sent that AWS's model of the operation does not allow
     calls        the function's calls so far, in the order of their ends
@@ -65,6 +68,7 @@ class LocalAws(Scenario):
         self.page_size: int | None = None
         self.faults: list[Fault] = []
         self.rate_limits: dict[str, float] = {}
+        self.amendments: dict[str, Amendment] = {}
         self.violations: list[str] = []
         self.calls: list[Call] = []
 
@@ -114,7 +118,8 @@ class LocalAws(Scenario):
         with self._records:
             self._buckets.clear()
             self.latency, self.page_size = 0.0, None
-            self.faults, self.rate_limits, self.violations, self.calls = [], {}, [], []
+            self.faults, self.rate_limits, self.amendments = [], {}, {}
+            self.violations, self.calls = [], []
 
     def release(self) -> None:
         """Lets go of the calls that hang; their connections close without an answer."""
@@ -168,6 +173,9 @@ class LocalAws(Scenario):
                 return self._result(operation)
             case faults.DROP | faults.HANG:
                 return None, kind
+            case faults.SLOW:
+                self._closing.wait(faults.SLOWNESS)
+                return self._result(operation)
             case faults.DROP_AFTER:
                 self._result(operation)
                 return None, kind
@@ -218,11 +226,15 @@ class LocalAws(Scenario):
         perform = OPERATIONS.get((operation.service, operation.name))
         if perform is None:
             return moto.perform(operation)
+
+        def whole() -> dict[str, Any]:
+            answer = perform(account, operation.params)
+            amend = self.amendments.get(operation.name)
+            return amend(answer) if amend and operation.access_key == FUNCTION_ACCESS_KEY else answer
+
         if operation.name not in PAGED:
-            return perform(account, operation.params)
-        return self._pages.page(
-            operation.name, operation.params, self.page_size, lambda: perform(account, operation.params)
-        )
+            return whole()
+        return self._pages.page(operation.name, operation.params, self.page_size, whole)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 from local.errors import AwsError
 
 # Faults of the connection rather than of the service.
-DROP, HANG, DROP_AFTER = "drop", "hang", "drop_after"
+DROP, HANG, DROP_AFTER, SLOW = "drop", "hang", "drop_after", "slow"
+
+# Seconds that a slow answer takes.
+SLOWNESS = 0.1
 
 _ERRORS: dict[str, AwsError] = {
     "throttle": AwsError("ThrottlingException", "Rate exceeded"),
@@ -33,9 +36,11 @@ _SERVICE_ERRORS: dict[tuple[str, str], tuple[str, int]] = {
     ("sagemaker", "internal"): ("InternalFailure", 500),
     ("sagemaker", "limit_exceeded"): ("ResourceLimitExceeded", 400),
     ("sqs", "internal"): ("InternalFailure", 500),
+    ("sqs", "throttle"): ("RequestThrottled", 403),
+    ("resourcegroupstaggingapi", "throttle"): ("ThrottledException", 400),
 }
 
-KINDS = frozenset(_ERRORS) | {DROP, HANG, DROP_AFTER}
+KINDS = frozenset(_ERRORS) | {DROP, HANG, DROP_AFTER, SLOW}
 
 
 def error(kind: str, service: str) -> AwsError:

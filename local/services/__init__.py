@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, cloudwatch, sagemaker, tagging
+from local.services import autoscaling, cloudwatch, sagemaker, sqs, tagging
 
 Perform = Callable[[Account, dict[str, Any]], dict[str, Any]]
 
@@ -38,4 +38,5 @@ OPERATIONS: dict[tuple[str, str], Perform] = {
     ("cloudwatch", "DescribeAlarms"): cloudwatch.describe_alarms,
     ("cloudwatch", "DeleteAlarms"): cloudwatch.delete_alarms,
     ("resourcegroupstaggingapi", "GetResources"): tagging.get_resources,
+    ("sqs", "SendMessageBatch"): sqs.send_message_batch,
 }
