@@ -96,6 +96,13 @@ fuzz: debug-build ## Throw random payloads and tags at the parsers; SECONDS=600 
 	while [ "$$(date +%s)" -lt "$$end" ]; do $(FUZZ) || exit 1; rounds=$$((rounds + 1)); done; \
 	echo "$$rounds rounds without a failure"
 
+.PHONY: bench
+bench: STEPS := 3
+bench: BUILD_STEP := 2
+bench: $(VENV)/.local-stamp build ## Measure what a fleet of 100, 1,000 and 10,000 endpoints costs
+	$(call step,3,Sweeps (about 3 minutes))
+	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --json target/fleet_bench.json
+
 .PHONY: lint
 lint: STEPS := 5
 lint: $(VENV)/.lint-stamp ## Check formatting, Rust, Python and the template
