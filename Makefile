@@ -79,8 +79,8 @@ test: STEPS := 4
 test: $(VENV)/.local-stamp debug-build ## Run all tests
 	$(call step,3,Unit and property tests (seconds))
 	@cargo test --locked
-	$(call step,4,Tests of the executable on a local AWS (about a minute))
-	@$(PYTHON) -m pytest tests/black_box
+	$(call step,4,Tests of the executable on a local AWS (about two minutes))
+	@$(PYTHON) -m pytest tests/black_box --numprocesses 4 --dist worksteal
 
 # Rounds of a few seconds, each with random cases of its own; the last one is finished when the time is up.
 FUZZ := PROPTEST_CASES=5000 cargo test --locked --quiet --test properties -- parsers::
