@@ -25,7 +25,7 @@ from local.recording import round_trips
 from local.runtime import Function
 
 # Seconds. Long enough that calls of one round trip overlap on a slow machine too.
-LATENCY = 0.1
+LATENCY = 0.2
 
 ALL = [
     "DescribeAlarms",
