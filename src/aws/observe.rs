@@ -40,7 +40,7 @@ impl Aws {
         let (described, alarms) = tokio::try_join!(self.describe_endpoint(name), self.describe_alarms(name))?;
         let Some(Described { mut endpoint, arn, config_name }) = described else {
             let variants = alarms.keys().chain(&hints.variants).cloned().collect();
-            return self.observe_scaling(name.clone(), None, variants, alarms).await;
+            return self.observe_scaling(name.clone(), variants, alarms).await;
         };
         // Asked for in another spelling, the alarms were looked for under the wrong name.
         let alarms = if endpoint.name == *name { alarms } else { self.describe_alarms(&endpoint.name).await? };
@@ -49,15 +49,11 @@ impl Aws {
             endpoint.variants.iter().map(|it| &it.name).chain(alarms.keys()).chain(&hints.variants).cloned().collect();
         match endpoint.status {
             EndpointStatus::InService => {}
-            EndpointStatus::Deleting => return self.observe_scaling(name, Some(endpoint), variants, alarms).await,
-            EndpointStatus::Other => {
-                return Ok(Observed {
-                    name,
-                    endpoint: Some(endpoint),
-                    scaling: BTreeMap::new(),
-                    policy_arns: BTreeMap::new(),
-                });
+            EndpointStatus::Deleting => {
+                let observed = self.observe_scaling(name, variants, alarms).await?;
+                return Ok(Observed { endpoint: Some(endpoint), ..observed });
             }
+            EndpointStatus::Other => return Ok(Observed { endpoint: Some(endpoint), ..Observed::bare(name) }),
         }
         let configuration = async {
             match &config_name {
@@ -70,7 +66,7 @@ impl Aws {
             (endpoint.tags, config, observed) = tokio::try_join!(
                 self.list_tags(&name, &arn),
                 configuration,
-                self.observe_scaling(name.clone(), None, variants, alarms)
+                self.observe_scaling(name.clone(), variants, alarms)
             )?;
         } else {
             endpoint.tags = self.list_tags(&name, &arn).await?;
@@ -82,7 +78,7 @@ impl Aws {
             };
             if is_ours {
                 (config, observed) =
-                    tokio::try_join!(configuration, self.observe_scaling(name.clone(), None, variants, alarms))?;
+                    tokio::try_join!(configuration, self.observe_scaling(name.clone(), variants, alarms))?;
             } else {
                 (config, observed) = (None, Observed::bare(name.clone()));
             }
@@ -110,11 +106,10 @@ impl Aws {
     async fn observe_scaling(
         &self,
         name: EndpointName,
-        endpoint: Option<Endpoint>,
         variants: BTreeSet<VariantName>,
         mut alarms: Alarms,
     ) -> Result<Observed, ApiError> {
-        let mut observed = Observed { endpoint, ..Observed::bare(name) };
+        let mut observed = Observed::bare(name);
         if variants.is_empty() {
             return Ok(observed);
         }

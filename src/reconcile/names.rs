@@ -3,9 +3,6 @@
 
 use std::fmt;
 
-/// What every policy and scheduled action of ours is called by.
-const OWNER: &str = "scale-to-zero";
-
 /// What the names of all our alarms start with.
 pub const ALARM_PREFIX: &str = "scale-to-zero/";
 
@@ -42,7 +39,7 @@ impl EndpointName {
     /// What the names of all alarms of this endpoint start with. The closing slash keeps `demo` apart from `demo-2`.
     #[must_use]
     pub fn alarm_prefix(&self) -> String {
-        format!("{OWNER}/{self}/")
+        format!("{ALARM_PREFIX}{self}/")
     }
 }
 
@@ -156,10 +153,10 @@ pub fn alarm_name(endpoint: &EndpointName, variant: &VariantName, kind: AlarmKin
 /// Whose alarm this is; `None` where the name isn't one of ours.
 #[must_use]
 pub fn owned_alarm(name: &str) -> Option<(EndpointName, VariantName, AlarmKind)> {
-    let mut parts = name.split('/');
-    let (owner, endpoint, variant, kind) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let mut parts = name.strip_prefix(ALARM_PREFIX)?.split('/');
+    let (endpoint, variant, kind) = (parts.next()?, parts.next()?, parts.next()?);
     let kind = AlarmKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
-    if owner != OWNER || parts.next().is_some() {
+    if parts.next().is_some() {
         return None;
     }
     Some((EndpointName::new(endpoint)?, VariantName::new(variant)?, kind))
