@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ use crate::telemetry::{self, Cost};
 pub struct Function {
     pub(crate) aws: Aws,
     pub(crate) config: Config,
-    /// The clock, read once an invocation.
+    /// The clock.
     now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
     managed: Mutex<BTreeSet<EndpointName>>,
@@ -137,6 +138,7 @@ impl Function {
             &self.config.rules,
             observed.endpoint.as_ref(),
             &observed.scaling,
+            self.time(),
         );
         self.remember(&observed.name, &decision);
         let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
@@ -210,6 +212,11 @@ impl Function {
             self.config.rules.tag(Key::Enabled)
         );
         Some(format!("the endpoint's last update failed: {reason}{}", if is_about_scaling { &way_through } else { "" }))
+    }
+
+    /// For decisions: the years that a timestamp can't hold are none in which this runs.
+    pub(crate) fn time(&self) -> Timestamp {
+        Timestamp::try_from((self.now)()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn was_managed(&self, name: &EndpointName) -> bool {

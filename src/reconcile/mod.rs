@@ -10,10 +10,13 @@ mod plan;
 mod scaling;
 mod settings;
 mod values;
+mod warm;
 
 use std::collections::BTreeMap;
 
-pub use desired::desired;
+use jiff::Timestamp;
+
+pub use desired::{desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
@@ -22,9 +25,10 @@ pub use names::{
 pub use plan::{Change, Removal, Standing, VariantPlan, configure, remove};
 pub use scaling::{
     Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
-    ScalingPolicy, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
+    ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
 };
 pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+pub use warm::{WarmHours, WarmWindow, is_warm};
 
 /// Why an endpoint is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +81,15 @@ pub struct Conflict {
 }
 
 /// Decides what is to be done about one endpoint. `endpoint` is `None` when SageMaker doesn't know it; `observed` has
-/// the scaling of each of its variants, and of variants that are gone but left something behind.
+/// the scaling of each of its variants, and of variants that are gone but left something behind; `now` says whether its warm
+/// hours are on.
 #[must_use]
 pub fn decide(
     request: Request,
     rules: &Rules,
     endpoint: Option<&Endpoint>,
     observed: &BTreeMap<VariantName, Scaling>,
+    now: Timestamp,
 ) -> Decision {
     let Some(endpoint) = endpoint else {
         return clean_up(observed, SkipReason::NotFound);
@@ -111,7 +117,7 @@ pub fn decide(
     }
     match wish {
         Err(problems) => Decision::Invalid(problems),
-        Ok(Wish::Managed(settings)) => configure_all(rules, endpoint, &settings, observed),
+        Ok(Wish::Managed(settings)) => configure_all(rules, endpoint, &settings, observed, now),
         Ok(Wish::None | Wish::OptOut) => Decision::Skip(SkipReason::NotManaged),
     }
 }
@@ -189,6 +195,7 @@ fn configure_all(
     endpoint: &Endpoint,
     settings: &Settings,
     observed: &BTreeMap<VariantName, Scaling>,
+    now: Timestamp,
 ) -> Decision {
     let mut conflicts = Vec::new();
     let mut problems = Vec::new();
@@ -203,7 +210,7 @@ fn configure_all(
                     .map(|foreign| Conflict { variant: variant.name.clone(), foreign: foreign.clone() }),
             );
         }
-        let changes = configure(&scaling, &desired(&endpoint.name, settings));
+        let changes = configure(&scaling, &desired_beside(&endpoint.name, settings, &scaling, now));
         problems.extend(surprise_shrink(rules, variant, settings, &changes));
         plans.push(VariantPlan { variant: variant.name.clone(), changes });
     }

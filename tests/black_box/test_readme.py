@@ -256,6 +256,9 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
         "wake-instances": str(wake["scalingAdjustment"]),
         # No alarm of theirs is among the changes.
         "idle-timeout": NONE,
+        # No scheduled action either.
+        "warm-hours": NONE,
+        "warm-capacity": "1",
         "longest-request": NONE,
         "pause": str(any(target["suspendedState"].values())).lower(),
         "takeover": str(is_taken_over).lower(),

@@ -104,6 +104,7 @@ CALLED = {
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
     "application-autoscaling:RegisterScalableTarget",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DescribeAlarms",
