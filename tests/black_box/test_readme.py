@@ -218,12 +218,15 @@ def test_the_demo_prints_what_is_shown() -> None:
     assert VARIABLE.sub("…", ran.stdout.strip("\n")) == VARIABLE.sub("…", shown)
 
 
+NAMES = ("policyName", "alarmName", "scheduledActionName")
+
+
 def test_the_names_are_those_that_the_executable_uses(aws: LocalAws, function: Function) -> None:
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m"))
+    aws.create_endpoint("demo", tags=tags(idle_timeout="10m", warm_hours="SAT 10:00-12:00 UTC"))
     [variant] = function.invoke(plan())["variants"]
     used = {variant["resourceId"]}
     for change in variant["changes"]:
-        used |= {change[key] for key in ("policyName", "alarmName") if key in change}
+        used |= {change[key] for key in NAMES if key in change}
 
     written = [re.search(r"`(.+?)`", row[1]) for row in table("names")]
     assert used == {
@@ -244,6 +247,8 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
     target, wake, _, backlog = variant["changes"]
     put_tracking_of_another_owner(aws)
     is_taken_over = function.invoke(plan())["outcome"] != "conflict"
+    aws.create_endpoint("warm", tags=tags(warm_hours="MON-SUN 00:00-24:00 UTC"))
+    warm = function.invoke(plan("warm"))["variants"][0]["changes"][0]
 
     assert {plain(row[0]): plain(row[1]) for row in table("tags")} == {
         "enabled": NONE,
@@ -258,7 +263,7 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
         "idle-timeout": NONE,
         # No scheduled action either.
         "warm-hours": NONE,
-        "warm-capacity": "1",
+        "warm-capacity": str(warm["minCapacity"]),
         "longest-request": NONE,
         "pause": str(any(target["suspendedState"].values())).lower(),
         "takeover": str(is_taken_over).lower(),
