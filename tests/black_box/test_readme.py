@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import jmespath
 import pytest
+from botocore import xform_name
 from support import (
     ENABLED,
     PREFIX,
@@ -342,8 +344,8 @@ def test_the_outputs_are_those_of_the_template() -> None:
     queried = re.findall(r"OutputKey=='(\w+)'", README)
 
     assert table("outputs") == outputs
-    assert "the stack's six [outputs]" in " ".join(README.split())
-    assert len(outputs) == 6
+    assert "the stack's eight [outputs]" in " ".join(README.split())
+    assert len(outputs) == 8
     assert queried
     assert set(queried) <= set(TEMPLATE["Outputs"])
 
@@ -363,6 +365,25 @@ def test_every_make_target_exists() -> None:
 def test_the_shell_understands_every_block(block: str) -> None:
     parsed = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
     assert (parsed.returncode, parsed.stderr) == (0, "")
+
+
+# What the AWS CLI takes with every operation, and what belongs to its own commands.
+CLI_OPTIONS = {"query", "output", "region", "cli-binary-format", "cli-read-timeout"}
+
+
+def test_every_option_of_an_aws_command_is_one_of_its_operation() -> None:
+    session = botocore.session.get_session()
+    commands = re.findall(
+        r"\baws ([a-z-]+) ([a-z-]+)((?: [^\n|]*)?)", "\n".join(shell_blocks()).replace("\\\n", " ")
+    )
+    checked = [command for command in commands if command[0] != "s3" and command[1] != "wait"]
+    assert len(checked) > 10
+    for service, operation, rest in checked:
+        model = session.get_service_model(service)
+        [name] = [name for name in model.operation_names if xform_name(name, "-") == operation]
+        known = {xform_name(member, "-") for member in model.operation_model(name).input_shape.members}
+        options = {option.removeprefix("no-") for option in re.findall(r" --([a-z-]+)", rest)}
+        assert options - CLI_OPTIONS <= known, (service, operation)
 
 
 @DOCUMENTS
