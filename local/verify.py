@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ Client = Callable[[str], Any]
 # Seconds: a little more than the function's own time-out.
 INVOCATION_TIMEOUT = 310
 # Characters of the columns what, expected, found and verdict; a number of the source follows.
-COLUMNS = (38, 30, 34, 18)
+COLUMNS = (36, 30, 36, 18)
 
 
 class CannotVerify(Exception):
@@ -98,14 +99,12 @@ def _asked(invoke: Invoke, action: str, endpoint: str) -> Json:
         raise CannotVerify(f"{action} failed: {error}") from None
 
 
-def _explained(invoke: Invoke, endpoint: str) -> Json | None:
-    """None: the deployed function is older than the action."""
+def _explained(invoke: Invoke, endpoint: str) -> Json | FunctionError:
+    """Without an explanation there is still all the rest to look at."""
     try:
         return invoke({"action": "explain", "endpoint": endpoint})
     except FunctionError as error:
-        if error.error_type == "InvalidPayload":
-            return None
-        raise CannotVerify(f"explain failed: {error}") from None
+        return error
 
 
 def _reason(answer: Json) -> str:
@@ -184,18 +183,16 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def _line(*cells: str) -> None:
-    columns = [
-        textwrap.wrap(cell, width, subsequent_indent="  " * (not index), drop_whitespace=True) or [""]
-        for index, (cell, width) in enumerate(zip(cells, COLUMNS, strict=False))
-    ]
-    columns[0] = [
-        ("  " if cells[0].startswith("  ") and not line.startswith("  ") else "") + line
-        for line in columns[0]
-    ]
-    for number in range(max(map(len, columns))):
-        parts = [column[number] if number < len(column) else "" for column in columns]
-        line = "  ".join(f"{part:<{width}}" for part, width in zip(parts, COLUMNS, strict=True))
-        print((line + "  " + (cells[4] if number == 0 else "")).rstrip())
+    """The last cell is short, the others go on below themselves, as far in as they begin."""
+    columns = []
+    for cell, width in zip(cells, COLUMNS, strict=False):
+        indent = " " * (len(cell) - len(cell.lstrip()))
+        wrapped = textwrap.wrap(cell, width, subsequent_indent=indent, break_on_hyphens=False)
+        columns.append(wrapped or [""])
+    columns.append([cells[-1]])
+    for parts in zip_longest(*columns, fillvalue=""):
+        padded = [f"{part:<{width}}" for part, width in zip(parts, COLUMNS, strict=False)]
+        print("  ".join([*padded, parts[-1]]).rstrip())
 
 
 def main(
@@ -217,7 +214,11 @@ def main(
     parser.add_argument("--region", help="by default that of the environment")
     parser.add_argument("--yes", action="store_true", help="agree to apply beforehand")
     parser.add_argument(
-        "--wait", type=float, default=120, metavar="SECONDS", help="for the wake alarm's first state"
+        "--wait",
+        type=float,
+        default=120,
+        metavar="SECONDS",
+        help="at most, for the wake alarm's first state; default: %(default)s",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="the rows, with account ids masked")
     options = parser.parse_args(arguments)
@@ -234,8 +235,10 @@ def main(
         return 2
     show(rows)
     verdicts = Counter(row.verdict for row in rows)
-    counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in (AS_EXPECTED, DIFFERS, NOT_NOW))
-    print(f"\n{counts}.")
+    print(
+        f"\n{verdicts[AS_EXPECTED]} rows as expected, {verdicts[DIFFERS]} that differ, "
+        f"{verdicts[NOT_NOW]} not to be seen now."
+    )
     if options.json:
         report = {
             "endpoint": options.endpoint,
@@ -243,11 +246,12 @@ def main(
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": [asdict(row) for row in rows],
         }
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    if verdicts[DIFFERS]:
-        return 1
     for what in unread:
         print(f"Could not read {what}", file=sys.stderr)
+    if verdicts[DIFFERS]:
+        return 1
     return 2 if unread else 0
 
 
