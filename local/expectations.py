@@ -651,6 +651,8 @@ def explanation(subject: Subject) -> Iterator[Row]:
     findings = answer.get("findings", [])
     are_whole = all({"code", "about", "sentence"} <= set(finding) for finding in findings)
     yield row(about, "findings", "any", [it.get("code") for it in findings], are_whole, ANSWERS)
+    unreadable = [it.get("sentence") for it in findings if it.get("code") == "unreadable"]
+    yield row(about, "what it could not read", "nothing", unreadable or None, not unreadable, ANSWERS)
     told = answer.get("found", {})
     yield equal(about, "status", subject.endpoint["EndpointStatus"], told.get("status"), ANSWERS)
     yield equal(about, "async", True, told.get("async"), ANSWERS)

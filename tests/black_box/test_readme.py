@@ -32,6 +32,7 @@ from support import (
 from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statements
 
 from local.aws import LocalAws
+from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 from local.faults import Fault
 from local.runtime import Function
 
@@ -298,6 +299,10 @@ def test_the_error_types_are_those_of_the_sources() -> None:
     known = arms("error.rs", "error_type") + arms("aws/error.rs", "error_type") + at_start
 
     assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)
+
+
+def test_the_verdicts_are_those_of_the_check() -> None:
+    assert [plain(row[0]) for row in table("verdicts")] == [AS_EXPECTED, DIFFERS, NOT_NOW]
 
 
 # The template.

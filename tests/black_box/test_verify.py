@@ -462,6 +462,19 @@ def test_an_explanation_that_tells_something_else_differs(
     assert verified.code == 1
 
 
+def test_what_an_explanation_could_not_read_differs(
+    healthy: LocalAws, function: Function, run: Callable[..., Verified]
+) -> None:
+    def explain() -> Json:
+        sentence = "The scaling activities couldn't be read: AccessDeniedException."
+        findings = [{"code": "unreadable", "about": "all", "sentence": sentence}]
+        return explanation(healthy) | {"findings": findings}
+
+    verified = run("--yes", invoke=explaining(function, explain))
+    assert verified.having(DIFFERS) == {("the function's explanation", "what it could not read")}
+    assert verified.code == 1
+
+
 @pytest.mark.parametrize(
     ("error_type", "verdict", "code"), [("InvalidPayload", NOT_NOW, 0), ("AccessDenied", DIFFERS, 1)]
 )
