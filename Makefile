@@ -169,7 +169,7 @@ logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 verify: STEPS := 2
 verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected
 	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name a tagged asynchronous endpoint: make verify ENDPOINT=demo))
-	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to three minutes))
+	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to five minutes))
 	@$(PYTHON) -m local.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
 
 .PHONY: clean

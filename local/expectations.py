@@ -71,7 +71,7 @@ _MINUTES = 15
 _ARRIVAL = 2
 # How many of those minutes must have a datapoint for it to come "once a minute".
 _ENOUGH = 12
-# Seconds between two looks at an alarm that has no state yet.
+# Seconds between two looks at what has not settled yet.
 _LOOK_AGAIN = 10
 
 
@@ -92,7 +92,7 @@ class Subject:
     """The configured endpoint: what the function answered about it, and the means to ask AWS.
 
     explain   or the error with which the function ended
-    patience  seconds that a new alarm gets until it has a state
+    patience  seconds that AWS gets for what takes it a moment: a new alarm's state, a list of tags
     """
 
     name: str
@@ -162,6 +162,15 @@ class Subject:
 
     def own_alarms(self) -> dict[str, Json]:
         return self.alarms(AlarmNamePrefix=f"scale-to-zero/{self.name}/")
+
+    def awaited(self, look: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Any:
+        """What is found once it has settled, or when patience is over."""
+        found, waited = look(), 0.0
+        while not is_settled(found) and waited < self.patience:
+            self.sleep(_LOOK_AGAIN)
+            waited += _LOOK_AGAIN
+            found = look()
+        return found
 
     def written(self, variant: str, change: str, name: str | None = None) -> Json | None:
         """What `apply` answered that it wrote under this name; None where it had nothing to write."""
@@ -300,8 +309,13 @@ def tags(subject: Subject) -> Iterator[Row]:
     """The two ways to read tags: of the endpoint, and the list that a sweep goes by."""
     arn = subject.endpoint["EndpointArn"]
     own = _by_key(subject.pages("sagemaker", "list_tags", "Tags", ResourceArn=arn))
-    listed = subject.client("resourcegroupstaggingapi").get_resources(ResourceARNList=[arn])
-    in_list = _by_key([tag for resource in listed["ResourceTagMappingList"] for tag in resource["Tags"]])
+
+    def look() -> dict[str, str]:
+        answer = subject.client("resourcegroupstaggingapi").get_resources(ResourceARNList=[arn])
+        return _by_key([tag for resource in answer["ResourceTagMappingList"] for tag in resource["Tags"]])
+
+    # The list lags behind; a tag may have been set a moment ago.
+    in_list = subject.awaited(look, lambda found: found == own)
     # Values may be nobody else's business, so only the keys that differ are named.
     different = sorted({key for key, _ in own.items() ^ in_list.items()})
     about = f"tags of endpoint {subject.name}"
@@ -309,7 +323,12 @@ def tags(subject: Subject) -> Iterator[Row]:
     shown = different or f"{len(in_list)} tags, the same"
     expected = f"{len(own)} tags, the same"
     yield row(
-        about, "by GetResources (may lag)", expected, shown, not different, f"{README}All endpoints at once"
+        about,
+        "by GetResources, given a minute or two",
+        expected,
+        shown,
+        not different,
+        f"{README}All endpoints at once",
     )
 
 
@@ -500,11 +519,10 @@ def _own_alarm(subject: Subject, variant: str, alarm: Json, policy: Json | None)
 
 def _wake_state(subject: Subject, about: str, name: str, alarm: Json) -> Row:
     """An alarm begins with INSUFFICIENT_DATA; within a minute or two CloudWatch has looked at the metric."""
-    waited = 0.0
-    while alarm["StateValue"] == "INSUFFICIENT_DATA" and waited < subject.patience:
-        subject.sleep(_LOOK_AGAIN)
-        waited += _LOOK_AGAIN
-        alarm = subject.alarms(AlarmNames=[name])[name]
+    alarm = subject.awaited(
+        lambda: subject.alarms(AlarmNames=[name]).get(name, alarm),
+        lambda found: found["StateValue"] != "INSUFFICIENT_DATA",
+    )
     state = alarm["StateValue"]
     is_new = subject.now() - alarm["AlarmConfigurationUpdatedTimestamp"] < timedelta(minutes=1)
     holds = True if state in ("OK", "ALARM") else None if is_new else False

@@ -218,7 +218,7 @@ def main(
         type=float,
         default=120,
         metavar="SECONDS",
-        help="at most, for the wake alarm's first state; default: %(default)s",
+        help="at most, for the wake alarm's first state and the list of tags; default: %(default)s",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="the rows, with account ids masked")
     options = parser.parse_args(arguments)
@@ -228,7 +228,13 @@ def main(
         if invoke is None:
             function = function or function_of(options.stack, client)
             invoke = invoke_by_lambda(client, function)
-        consent = (lambda _: True) if options.yes else ask
+
+        def consent(planned: Sequence[str]) -> bool:
+            agreed = options.yes or ask(planned)
+            if agreed:
+                print("Looking. AWS gets up to a few minutes for what it does a moment later.", flush=True)
+            return agreed
+
         rows, unread = verify(options.endpoint, invoke, client, consent, patience=options.wait, sleep=sleep)
     except (CannotVerify, BotoCoreError, ClientError) as error:
         print(f"Could not verify: {mask(str(error))}", file=sys.stderr)
