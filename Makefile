@@ -192,6 +192,13 @@ logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 	$(call step,2,The log from now on; Ctrl-C ends it)
 	@$(IN_VENV) sam logs --tail
 
+.PHONY: verify
+verify: STEPS := 2
+verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected
+	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name a tagged asynchronous endpoint: make verify ENDPOINT=demo))
+	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to five minutes))
+	@$(PYTHON) -m local.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
+
 .PHONY: clean
 clean: ## Remove all that these targets have made
 	rm -rf $(VENV) target .aws-sam .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""README.md and ARCHITECTURE.md against the sources, the template and the executable.
+"""README.md against the sources, the template and the executable.
 
 A comment before a block or table of README.md says what it is: `<!-- answer: plan -->` or
 `<!-- table: tags -->`.
@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -34,14 +33,11 @@ from support import (
 from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statements
 
 from local.aws import LocalAws
+from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 from local.faults import Fault
 from local.runtime import Function
 
 README = (ROOT / "README.md").read_text()
-ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-DOCUMENTS = pytest.mark.parametrize(
-    "text", [pytest.param(README, id="README"), pytest.param(ARCHITECTURE, id="ARCHITECTURE")]
-)
 SOURCES = ROOT / "src"
 
 # What a cell without a value holds.
@@ -310,6 +306,10 @@ def test_the_error_types_are_those_of_the_sources() -> None:
     assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)
 
 
+def test_the_verdicts_are_those_of_the_check() -> None:
+    assert [plain(row[0]) for row in table("verdicts")] == [AS_EXPECTED, DIFFERS, NOT_NOW]
+
+
 # The template.
 
 
@@ -350,7 +350,7 @@ def test_the_outputs_are_those_of_the_template() -> None:
     assert set(queried) <= set(TEMPLATE["Outputs"])
 
 
-# Commands, links and names.
+# Commands.
 
 
 def test_every_make_target_exists() -> None:
@@ -384,30 +384,3 @@ def test_every_option_of_an_aws_command_is_one_of_its_operation() -> None:
         known = {xform_name(member, "-") for member in model.operation_model(name).input_shape.members}
         options = {option.removeprefix("no-") for option in re.findall(r" --([a-z-]+)", rest)}
         assert options - CLI_OPTIONS <= known, (service, operation)
-
-
-@DOCUMENTS
-def test_every_link_leads_somewhere(text: str) -> None:
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
-    assert links
-    for link in links:
-        name, _, heading = link.partition("#")
-        path = ROOT / name
-        assert path.exists(), link
-        if heading:
-            assert heading in headings(path if name else Path(ROOT, "README.md")), link
-
-
-def headings(path: Path) -> set[str]:
-    """As GitHub makes anchors of them."""
-    found = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
-
-
-def test_every_test_that_is_named_exists() -> None:
-    files = [*SOURCES.rglob("*.rs"), *(ROOT / "tests").rglob("*.rs"), *(ROOT / "tests").rglob("*.py")]
-    tests = set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, files)), re.MULTILINE))
-    named = set(re.findall(r"`(\w+(?:_\w+){3,})`", ARCHITECTURE))
-
-    assert len(named) > 20
-    assert named - tests == set()
