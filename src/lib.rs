@@ -15,6 +15,7 @@ pub mod answer;
 pub mod aws;
 pub mod config;
 pub mod error;
+pub mod explanation;
 pub mod handler;
 pub mod payload;
 pub mod reconcile;
