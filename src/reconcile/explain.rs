@@ -167,6 +167,12 @@ impl Finding {
         Self { tag: Some(tag), ..self }
     }
 
+    /// The tag decides it, and is what to change.
+    fn set(self, tag: String, to_what: &str) -> Self {
+        let advice = format!("set the tag {tag} {to_what}");
+        self.tag(tag).advice(advice)
+    }
+
     fn advice(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
     }
@@ -405,15 +411,13 @@ fn of_ineligible(endpoint: &Endpoint, reason: SkipReason) -> Option<Finding> {
 fn not_managed(rules: &Rules, endpoint: &Endpoint) -> Finding {
     let sentence =
         format!("Endpoint {} has no tag that begins with {}, so it is left alone.", endpoint.name, rules.tag_prefix);
-    Finding::new(FindingCode::NotManaged, About::All, sentence)
-        .tag(rules.tag(Key::Enabled))
-        .advice("set this tag to true")
+    Finding::new(FindingCode::NotManaged, About::All, sentence).set(rules.tag(Key::Enabled), "to true")
 }
 
 fn opted_out(rules: &Rules, endpoint: &Endpoint) -> Finding {
     let tag = rules.tag(Key::Enabled);
     let sentence = format!("Endpoint {} has opted out: its tag {tag} is false.", endpoint.name);
-    Finding::new(FindingCode::OptedOut, About::All, sentence).tag(tag).advice("set this tag to true")
+    Finding::new(FindingCode::OptedOut, About::All, sentence).set(tag, "to true")
 }
 
 fn removing(endpoint: &Endpoint, plans: &[VariantPlan], removal: Removal) -> Option<Finding> {
@@ -439,7 +443,8 @@ fn invalid(problem: &Problem) -> Finding {
         problem.tag,
         sentence_end(&problem.problem)
     );
-    Finding::new(FindingCode::InvalidTags, About::Change, sentence).tag(problem.tag.clone()).advice("mend this tag")
+    let advice = format!("mend the tag {}", problem.tag);
+    Finding::new(FindingCode::InvalidTags, About::Change, sentence).tag(problem.tag.clone()).advice(advice)
 }
 
 fn conflict(rules: &Rules, conflict: &Conflict) -> Finding {
@@ -452,8 +457,7 @@ fn conflict(rules: &Rules, conflict: &Conflict) -> Finding {
         conflict.variant, conflict.foreign.name
     );
     Finding::new(FindingCode::Conflict, About::Change, sentence)
-        .tag(rules.tag(Key::Takeover))
-        .advice("set this tag to true to have it replaced, or take it away")
+        .set(rules.tag(Key::Takeover), "to true to have it replaced, or take it away")
 }
 
 fn not_configured(endpoint: &EndpointName, variant: &VariantName) -> Finding {
@@ -545,9 +549,13 @@ impl VariantFacts<'_> {
             (true, true) => (About::All, "scaling is suspended, so no instance is started and none taken away"),
         };
         let is_asked_for = self.settings.is_none_or(|settings| settings.pause != Pause::No);
-        let advice = if is_asked_for { "set this tag to false".to_owned() } else { self.apply("no tag asks for it") };
-        let sentence = format!("is paused: {what}.");
-        Some(self.finding(FindingCode::Paused, about, &sentence).tag(self.tag(Key::Pause)).advice(advice))
+        let finding = self.finding(FindingCode::Paused, about, &format!("is paused: {what}."));
+        let tag = self.tag(Key::Pause);
+        Some(if is_asked_for {
+            finding.set(tag, "to false")
+        } else {
+            finding.tag(tag).advice(self.apply("no tag asks for it"))
+        })
     }
 
     fn apply(&self, why: &str) -> String {
@@ -610,7 +618,7 @@ impl VariantFacts<'_> {
             });
             let sentence = format!("is not woken by the first request{waits_for}.");
             let finding = self.finding(FindingCode::WakeOff, About::Wake, &sentence);
-            return Some(finding.tag(self.tag(Key::Wake)).advice("set this tag to true"));
+            return Some(finding.set(self.tag(Key::Wake), "to true"));
         }
         if self.variant.current_instances != Some(0) || self.variant.desired_instances != Some(0) {
             return None;
@@ -630,7 +638,7 @@ impl VariantFacts<'_> {
             AlarmState::Ok | AlarmState::InsufficientData => {
                 let requests = self.requests()?;
                 let sentence = format!(
-                    "runs no instance, and {} wait ({}): the wake alarm fires 1 to 2 minutes after the first request, and \
+                    "runs no instance, with {} waiting ({}): the wake alarm fires 1 to 2 minutes after the first request, and \
                      an instance takes 3 to 10 minutes to start.",
                     count(requests.requests, "request"),
                     requests.at
@@ -648,14 +656,14 @@ impl VariantFacts<'_> {
             && requests.requests > tracking.target_value * f64::from(max)
         {
             let sentence = format!(
-                "has the {max} that max-capacity allows, with {} waiting or in flight ({}): more than the {} for each \
+                "has the {max} instances that max-capacity allows, with {} waiting or in flight ({}): more than the {} for each \
                  instance that backlog-per-instance asks for.",
                 count(requests.requests, "request"),
                 requests.at,
                 tracking.target_value
             );
             let finding = self.finding(FindingCode::AtMaxCapacity, About::Wake, &sentence);
-            findings.push(finding.tag(self.tag(Key::MaxCapacity)).advice("raise this tag to allow more instances"));
+            findings.push(finding.set(self.tag(Key::MaxCapacity), "higher to allow more instances"));
         }
         let Some(settings) = self.settings else { return findings };
         if settings.min_capacity > 0 {
@@ -665,7 +673,7 @@ impl VariantFacts<'_> {
                 settings.min_capacity
             );
             let finding = self.finding(FindingCode::MinCapacity, About::Sleep, &sentence);
-            findings.push(finding.tag(self.tag(Key::MinCapacity)).advice("set this tag to 0 to let it sleep"));
+            findings.push(finding.set(self.tag(Key::MinCapacity), "to 0 to let it sleep"));
         }
         if min > settings.min_capacity {
             findings.push(self.raised_minimum(settings));
@@ -688,9 +696,10 @@ impl VariantFacts<'_> {
             Some(changes) if changes.iter().any(lowers) => {
                 finding.advice(self.apply("neither a tag nor the clock asks for it"))
             }
-            Some(_) => finding
-                .tag(format!("{}warm-hours", self.facts.rules.tag_prefix))
-                .advice("it falls back when the warm hours end; change this tag to have them end sooner"),
+            Some(_) => {
+                let tag = format!("{}warm-hours", self.facts.rules.tag_prefix);
+                finding.set(tag, "to other hours, or wait until they end")
+            }
         }
     }
 
@@ -730,7 +739,7 @@ impl VariantFacts<'_> {
                 )
             };
             let finding = self.finding(FindingCode::IdleTimeout, About::Sleep, &sentence);
-            return Some(finding.tag(self.tag(Key::IdleTimeout)).advice("wait, or set this tag to a shorter time"));
+            return Some(finding.set(self.tag(Key::IdleTimeout), "to a shorter time, or wait"));
         }
         let tracking = self.tracking().filter(|tracking| !tracking.disable_scale_in)?;
         let sentence = format!(
@@ -740,7 +749,7 @@ impl VariantFacts<'_> {
             self.idle_so_far()
         );
         let finding = self.finding(FindingCode::TargetTracking, About::Sleep, &sentence);
-        Some(finding.tag(self.tag(Key::IdleTimeout)).advice("wait, or set this tag for an idle time of your own"))
+        Some(finding.set(self.tag(Key::IdleTimeout), "to an idle time of your own, or wait"))
     }
 
     fn alarm(&self, alarm: &AlarmReading) -> Option<Finding> {

@@ -53,6 +53,7 @@ INVOKED_BY = {
     "cloudtrail-denied": None,
     "creating": None,
     "deleting": "EndpointStateChange",
+    "explain": None,
     "failed": None,
     "in-service": "EndpointStateChange",
     "in-service-iso-time": "EndpointStateChange",
@@ -101,12 +102,14 @@ CALLED = {
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
     "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingActivities",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "application-autoscaling:PutScalingPolicy",
     "application-autoscaling:RegisterScalableTarget",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricAlarm",
     "sagemaker:DescribeEndpoint",
     "sagemaker:DescribeEndpointConfig",
@@ -428,8 +431,10 @@ def test_only_lists_and_reads_without_a_resource_in_iam_are_granted_on_everythin
     on_everything = {action for statement in wide for action in actions(statement)}
     assert on_everything == {
         "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingActivities",
         "application-autoscaling:DescribeScalingPolicies",
         "application-autoscaling:DescribeScheduledActions",
+        "cloudwatch:GetMetricData",
         "sagemaker:ListEndpoints",
         "tag:GetResources",
     }
