@@ -30,7 +30,7 @@ from support import (
     wake_alarm_name,
     written,
 )
-from test_readme import arms
+from test_readme import arms, plain, table
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -669,6 +669,14 @@ def test_every_code_has_a_situation() -> None:
     assert {case.of or name for name, case in CASES.items()} == set(arms("explanation.rs", "finding_code"))
 
 
+def test_a_finding_answers_the_questions_that_the_readme_says() -> None:
+    documented = {plain(row[0]): set(row[1].split(", ")) for row in table("findings")}
+    shown: dict[str, set[str]] = {}
+    for name, case in CASES.items():
+        shown.setdefault(case.of or name, set()).add(case.about)
+    assert shown == documented
+
+
 def test_findings_come_in_the_order_of_the_codes(world: World) -> None:
     """As the table of the README has them; and advice becomes a sentence of the summary."""
     world.configure(instances=3, min_capacity="1", idle_timeout="10m")
@@ -797,6 +805,20 @@ def test_each_variant_is_explained(world: World) -> None:
     assert [variant["pendingChanges"] for variant in answered["found"]["variants"]] == [
         [],
         ["put-metric-alarm"],
+    ]
+
+
+def test_what_a_renamed_variant_left_behind_is_drift(world: World) -> None:
+    world.configure()
+    world.aws.rename_variant("demo", VARIANT, "Blue")
+    world.aws.settle()
+
+    answered = world.explain()
+
+    found = [(finding["code"], finding["sentence"]) for finding in answered["findings"]]
+    assert found == [
+        ("not-configured", "Variant Blue is no scalable target yet, so AWS doesn't scale it at all."),
+        ("drift", "The scaling of variant AllTraffic is not as its tags say: 2 changes are pending."),
     ]
 
 
