@@ -18,12 +18,16 @@ PYTHON := $(VENV)/bin/python
 # cargo finds cargo-lambda on the path, and cargo-lambda finds zig through the first python3 there.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet
+# Its dependencies don't go with SAM's.
+CHECKOV := $(VENV)/checkov
 
 # The paths below, and those of the demo and the tests, hold whatever the machine's own setting is.
 export CARGO_TARGET_DIR := target
 export SAM_CLI_TELEMETRY := 0
 
-EXECUTABLE := target/debug/$(NAME)
+# Which build of the executable the demo and the tests drive: debug is built sooner, release is what is deployed.
+PROFILE ?= debug
+EXECUTABLE := $(if $(filter release,$(PROFILE)),target/lambda/$(NAME)/bootstrap,target/debug/$(NAME))
 
 AWS_PORT := 4566
 INVOKE := --invoke-address 127.0.0.1 --invoke-port 9000
@@ -38,25 +42,30 @@ IS_CROSS := $(filter-out $(shell uname -s)-$(MACHINE),Linux-$(ARCH))
 step = @echo "[$(1)/$(STEPS)] $(2)"
 LOCAL_STEP := 1
 LINT_STEP := 1
+CHECKOV_STEP := 2
 BUILD_STEP := 1
 CROSS_STEP := 2
-DEBUG_STEP := 2
+EXECUTABLE_STEP := 2
 
-# One build for the demo, the tests and clippy: all targets at once, so that every crate has the same features each time and
-# the SDKs are compiled once.
-DEBUG_BUILD := cargo build --locked --all-targets
-DEBUG_BUILD_TIME = $(if $(wildcard $(EXECUTABLE)),seconds,about 6 minutes the first time for the AWS SDKs; then seconds)
+# The executable takes the AWS SDKs, which are by far the most to compile; the core and its tests build without them.
+CORE := --locked --no-default-features
+RELEASE_BUILD := CARGO_LAMBDA_COMPILER=cargo cargo lambda build --release --locked
+EXECUTABLE_BUILD := $(if $(filter release,$(PROFILE)),$(RELEASE_BUILD),cargo build --locked --bins)
+EXECUTABLE_TIME = $(if $(wildcard $(EXECUTABLE)),a minute at most,about $(if $(filter release,$(PROFILE)),11,6) minutes the first time for the AWS SDKs)
+# cargo-lambda makes the release build.
+EXECUTABLE_NEEDS := $(if $(filter release,$(PROFILE)),$(VENV)/.build-stamp)
 
 .PHONY: help
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: STEPS := 4
+setup: STEPS := 5
 setup: LINT_STEP := 2
-setup: BUILD_STEP := 3
-setup: $(VENV)/.local-stamp $(VENV)/.lint-stamp $(VENV)/.build-stamp ## Fetch all that the other targets need, ahead of time
-	$(call step,4,Rust crates)
+setup: CHECKOV_STEP := 3
+setup: BUILD_STEP := 4
+setup: $(VENV)/.local-stamp $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(VENV)/.build-stamp ## Fetch all that the other targets need, ahead of time
+	$(call step,5,Rust crates)
 	@cargo fetch --locked
 
 .PHONY: build
@@ -64,34 +73,40 @@ build: STEPS := $(if $(IS_CROSS),3,2)
 build: $(VENV)/.build-stamp $(if $(IS_CROSS),$(VENV)/.cross-stamp) ## Build the executable for Lambda; ARCH=arm64 or ARCH=x86_64 for another machine
 	$(if $(filter arm64 x86_64,$(ARCH)),,$(error ARCH is "$(ARCH)"; it must be arm64 or x86_64))
 	$(call step,$(STEPS),Release build for $(ARCH) (about 11 minutes the first time; then one))
-	@$(IN_VENV) $(if $(IS_CROSS),,CARGO_LAMBDA_COMPILER=cargo) cargo lambda build --release --locked \
-		$(if $(IS_CROSS),$(if $(filter arm64,$(ARCH)),--arm64,--x86-64))
+	@$(IN_VENV) $(if $(IS_CROSS),cargo lambda build --release --locked $(if $(filter arm64,$(ARCH)),--arm64,--x86-64),$(RELEASE_BUILD))
 	@echo "target/lambda/$(NAME)/bootstrap"
+
+.PHONY: size
+size: STEPS := 2
+size: BUILD_STEP := 1
+size: build ## Hold the size of the release build and its zip against their ceilings
+	@$(PYTHON) -m local.artefact target/lambda/$(NAME)/bootstrap
 
 .PHONY: demo
 demo: STEPS := 3
-demo: $(VENV)/.local-stamp debug-build ## Show the main job: an endpoint learns to sleep and to wake, on a local AWS
+demo: $(VENV)/.local-stamp executable ## Show the main job: an endpoint learns to sleep and to wake, on a local AWS
 	$(call step,3,Demo (seconds))
 	@$(PYTHON) -m local.demo --executable $(EXECUTABLE)
 
 .PHONY: test
-test: STEPS := 4
-test: $(VENV)/.local-stamp debug-build ## Run all tests
-	$(call step,3,Unit and property tests (seconds))
-	@cargo test --locked
-	$(call step,4,Tests of the executable on a local AWS (about two minutes))
+test: STEPS := 5
+test: LINT_STEP := 2
+test: EXECUTABLE_STEP := 3
+test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run all tests
+	$(call step,4,Unit and property tests (seconds))
+	@cargo test $(CORE)
+	$(call step,5,Tests of the executable on a local AWS (about two minutes))
 # Round trips are told apart by which calls overlap, which needs the machine to itself; the rest mostly waits for retries.
-	@$(PYTHON) -m pytest tests/black_box/test_reads.py
-	@$(PYTHON) -m pytest tests/black_box --ignore tests/black_box/test_reads.py --numprocesses 3 --dist worksteal
+	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_reads.py
+	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box --ignore tests/black_box/test_reads.py --numprocesses 3 --dist worksteal
 
 # Rounds of a few seconds, each with random cases of its own; the last one is finished when the time is up.
-FUZZ := PROPTEST_CASES=5000 cargo test --locked --quiet --test properties -- parsers::
+FUZZ := PROPTEST_CASES=5000 cargo test $(CORE) --quiet --test properties -- parsers::
 
 .PHONY: fuzz
-fuzz: STEPS := 2
-fuzz: DEBUG_STEP := 1
-fuzz: debug-build ## Throw random payloads and tags at the parsers; SECONDS=600 for longer than a minute
-	$(call step,2,Parsers under random input ($(SECONDS) seconds))
+fuzz: STEPS := 1
+fuzz: ## Throw random payloads and tags at the parsers; SECONDS=600 for longer than a minute
+	$(call step,1,Parsers under random input ($(SECONDS) seconds))
 # Without this, a filter that fits no test would pass every round.
 	@$(FUZZ) --list | grep -q ': test$$' || { echo "no test has a name with parsers::" >&2; exit 1; }
 	@end=$$(($$(date +%s) + $(SECONDS))); rounds=0; \
@@ -105,21 +120,26 @@ bench: $(VENV)/.local-stamp build ## Measure what a fleet of 100, 1,000 and 10,0
 	$(call step,3,Sweeps (about 3 minutes))
 	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --json target/fleet_bench.json
 
+CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__"
+
 .PHONY: lint
-lint: STEPS := 5
-lint: $(VENV)/.lint-stamp ## Check formatting, Rust, Python and the template
-	$(call step,2,Formatting)
+lint: STEPS := 6
+lint: $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(EXECUTABLE_NEEDS) ## Check formatting, Rust, Python and the template
+	$(call step,3,Formatting)
 	@cargo fmt --check
 	@$(VENV)/bin/ruff format --check .
-	$(call step,3,Clippy ($(DEBUG_BUILD_TIME)))
+	$(call step,4,Clippy ($(EXECUTABLE_TIME)))
 # `cargo clippy` is `cargo check` with clippy-driver in rustc's place, and a check can't use what a build has made: it would
 # go through the 876,000 lines of the SageMaker SDK once more. A build with clippy-driver lints the same, and shares the SDKs
-# with `make demo` and `make test`.
-	@RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" $(DEBUG_BUILD)
-	$(call step,4,Ruff)
+# with the build of the executable.
+	@$(CLIPPY) cargo build $(CORE) --all-targets
+	@$(IN_VENV) $(CLIPPY) $(EXECUTABLE_BUILD)
+	$(call step,5,Ruff)
 	@$(VENV)/bin/ruff check .
-	$(call step,5,Template (seconds))
+	$(call step,6,Template (seconds))
 	@$(VENV)/bin/cfn-lint template.yaml
+# What it finds and we leave as it is says so in template.yaml, beside the resource, with the reason.
+	@$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --compact --quiet
 # Validation needs the name of some Region, but neither an account nor a network.
 	@AWS_DEFAULT_REGION=eu-west-1 $(VENV)/bin/sam validate --lint
 
@@ -135,7 +155,7 @@ fmt: $(VENV)/.lint-stamp ## Format Rust and Python
 .PHONY: watch
 watch: STEPS := 4
 watch: BUILD_STEP := 3
-watch: $(VENV)/.local-stamp debug-build $(VENV)/.build-stamp ## Run the function on a local AWS, built anew at every change; then `make invoke`
+watch: $(VENV)/.local-stamp executable $(VENV)/.build-stamp ## Run the function on a local AWS, built anew at every change; then `make invoke`
 	$(call step,4,Local AWS on port $(AWS_PORT) with the endpoint demo and the function beside it; Ctrl-C stops both)
 	@$(PYTHON) -m local.aws --port $(AWS_PORT) --endpoint demo & aws=$$!; \
 	trap 'kill $$aws' EXIT; trap 'exit 130' INT TERM; \
@@ -159,21 +179,35 @@ deploy: $(VENV)/.lint-stamp $(VENV)/.build-stamp $(VENV)/.cross-stamp ## Deploy 
 	$(call step,5,Deployment (it shows the changes and asks))
 	@$(IN_VENV) sam deploy
 
+.PHONY: stackset
+stackset: STEPS := 2
+stackset: $(VENV)/.lint-stamp ## Make what StackSets need of what `make build` has built; BUCKET=name of the buckets, without -Region
+	$(if $(BUCKET),,$(error BUCKET is needed: the name of the buckets for the code, without -Region at its end))
+	$(call step,2,Template and code for many accounts and Regions)
+	@$(PYTHON) -m local.stackset --executable target/lambda/$(NAME)/bootstrap --bucket $(BUCKET) --to target/stackset
+
 .PHONY: logs
 logs: STEPS := 2
 logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 	$(call step,2,The log from now on; Ctrl-C ends it)
 	@$(IN_VENV) sam logs --tail
 
+.PHONY: verify
+verify: STEPS := 2
+verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected
+	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name a tagged asynchronous endpoint: make verify ENDPOINT=demo))
+	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to five minutes))
+	@$(PYTHON) -m local.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
+
 .PHONY: clean
 clean: ## Remove all that these targets have made
 	rm -rf $(VENV) target .aws-sam .pytest_cache .ruff_cache
 	find local tests -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: debug-build
-debug-build:
-	$(call step,$(DEBUG_STEP),Debug build ($(DEBUG_BUILD_TIME)))
-	@$(DEBUG_BUILD)
+.PHONY: executable
+executable: $(EXECUTABLE_NEEDS)
+	$(call step,$(EXECUTABLE_STEP),Build of the executable ($(EXECUTABLE_TIME)))
+	@$(IN_VENV) $(EXECUTABLE_BUILD)
 
 $(VENV)/.created:
 	@for tool in cargo cc $(PYTHON3); do \
@@ -193,6 +227,12 @@ $(VENV)/.local-stamp: local/requirements.txt | $(VENV)/.created
 $(VENV)/.lint-stamp: local/requirements-lint.txt local/requirements.txt | $(VENV)/.created
 	$(call step,$(LINT_STEP),SAM and cfn-lint and ruff into .venv (about a minute; only once))
 	@$(PIP) --requirement $< --constraint local/requirements.txt
+	@touch $@
+
+$(VENV)/.checkov-stamp: local/requirements-checkov.txt | $(VENV)/.created
+	$(call step,$(CHECKOV_STEP),checkov into $(CHECKOV) (about a minute; only once))
+	@$(PYTHON3) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
 $(VENV)/.build-stamp: local/requirements-build.txt | $(VENV)/.created

@@ -78,7 +78,12 @@ impl Config {
                 refuse(&variable, &value, &problem);
             }
         }
-        for (key, count) in [(Key::MinCapacity, defaults.min_capacity), (Key::WakeInstances, defaults.wake_instances)] {
+        let counts = [
+            (Key::MinCapacity, defaults.min_capacity),
+            (Key::WakeInstances, defaults.wake_instances),
+            (Key::WarmCapacity, defaults.warm_capacity),
+        ];
+        for (key, count) in counts {
             if count > defaults.max_capacity {
                 let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {}", defaults.max_capacity);
                 refuse(&default_variable(key), &count.to_string(), &problem);

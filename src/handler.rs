@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
@@ -26,7 +27,7 @@ use crate::telemetry::{self, Cost};
 pub struct Function {
     pub(crate) aws: Aws,
     pub(crate) config: Config,
-    /// The clock, read once an invocation.
+    /// The clock.
     now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
     managed: Mutex<BTreeSet<EndpointName>>,
@@ -139,6 +140,7 @@ impl Function {
             &self.config.rules,
             observed.endpoint.as_ref(),
             &observed.scaling,
+            self.time(),
         );
         self.remember(&observed.name, &decision);
         let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
@@ -163,7 +165,7 @@ impl Function {
             }
             EndpointStatus::InService | EndpointStatus::Deleting => endpoint,
         });
-        let decision = decide(Request::Event, rules, settled.as_ref(), &observed.scaling);
+        let decision = decide(Request::Event, rules, settled.as_ref(), &observed.scaling, self.time());
         let readings = self.aws.readings(&observed, rules, (self.now)(), deadline.map(Deadline::half_left)).await;
         let explanation = Explanation::new(&Facts {
             rules,
@@ -234,6 +236,11 @@ impl Function {
         let reason = endpoint.failure_reason.as_deref()?;
         let way_through = way_to_another_instance_type(&self.config.rules, reason).map(|way| format!("; {way}"));
         Some(format!("the endpoint's last update failed: {reason}{}", way_through.unwrap_or_default()))
+    }
+
+    /// For decisions: the years that a timestamp can't hold are none in which this runs.
+    pub(crate) fn time(&self) -> Timestamp {
+        Timestamp::try_from((self.now)()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn was_managed(&self, name: &EndpointName) -> bool {

@@ -12,12 +12,17 @@
 //! but the endpoint's name.
 
 pub mod answer;
+#[cfg(feature = "lambda")]
 pub mod aws;
 pub mod config;
+#[cfg(feature = "lambda")]
 pub mod error;
 pub mod explanation;
+#[cfg(feature = "lambda")]
 pub mod handler;
 pub mod payload;
 pub mod reconcile;
+#[cfg(feature = "lambda")]
 mod sweep;
+#[cfg(feature = "lambda")]
 pub mod telemetry;

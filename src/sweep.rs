@@ -114,7 +114,7 @@ impl Function {
             return skipped(SkipReason::NotManaged);
         }
         let endpoint = aws.look(name, tags, scaling).await?;
-        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
+        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
         let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
         if to_do(&decision).is_none() {
             return Ok(Finding::Settled(planned));
@@ -134,7 +134,7 @@ impl Function {
         scaling: &BTreeMap<VariantName, Scaling>,
     ) -> Result<Finding, Error> {
         let endpoint = aws.look(name, &Tags::new(), scaling).await?;
-        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling);
+        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
         match (endpoint, to_do(&decision)) {
             (None, Some((plans, _))) => Ok(Finding::Gone((name.clone(), plans.to_vec()))),
             // It will be in the list of the next sweep, with its tags.

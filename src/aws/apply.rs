@@ -63,6 +63,7 @@ impl Aws {
                         })?;
                         self.put_alarm(resource, &name, alarm, action).await?;
                     }
+                    Change::PutScheduledAction(name, action) => self.put_action(resource, name, action).await?,
                     Change::DeleteScalingPolicy(name) => self.delete_policy(resource, name).await?,
                     Change::DeleteScheduledAction(name) => self.delete_action(resource, name).await?,
                     Change::DeleteAlarms(kinds) => {

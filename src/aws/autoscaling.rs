@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use aws_sdk_applicationautoscaling::error::BuildError;
 use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
-    PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalingActivity as SdkActivity,
-    ScalingPolicy as SdkPolicy, ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment,
-    StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
+    PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalableTargetAction,
+    ScalingActivity as SdkActivity, ScalingPolicy as SdkPolicy, ScheduledAction as SdkAction, ServiceNamespace,
+    StepAdjustment, StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
     Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling, ScalingPolicy,
-    Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
+    ScheduledAction, Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
 };
 
 const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
@@ -198,6 +198,29 @@ impl Aws {
         ignore_not_found(deleted)
     }
 
+    pub(super) async fn put_action(
+        &self,
+        resource: Resource<'_>,
+        name: &str,
+        action: &ScheduledAction,
+    ) -> Result<(), ApiError> {
+        self.autoscaling
+            .put_scheduled_action()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(DIMENSION)
+            .resource_id(resource.id)
+            .scheduled_action_name(name)
+            .schedule(&action.schedule)
+            .timezone(&action.timezone)
+            .scalable_target_action(ScalableTargetAction::builder().min_capacity(action.min_capacity).build())
+            .send()
+            .await
+            .map_err(|error| {
+                ApiError::new("PutScheduledAction", &format!("{}, action {name}", resource.label), &error)
+            })?;
+        Ok(())
+    }
+
     /// An action that is gone already is as good as deleted.
     pub(super) async fn delete_action(&self, resource: Resource<'_>, name: &str) -> Result<(), ApiError> {
         let deleted = self
@@ -244,13 +267,28 @@ pub(super) fn add_policy(scaling: &mut Scaling, arns: &mut PolicyArns, policy: S
 }
 
 /// Adds a scheduled action to what is known of its variant.
-pub(super) fn add_action(scaling: &mut Scaling, action: SdkAction) {
-    let name = action.scheduled_action_name;
-    if is_owned_action(&name) {
-        scaling.actions.insert(name);
-    } else {
+pub(super) fn add_action(scaling: &mut Scaling, action: &SdkAction) {
+    let name = action.scheduled_action_name.clone();
+    if !is_owned_action(&name) {
         scaling.foreign.insert(Foreign { kind: ForeignKind::ScheduledAction, name });
+        return;
     }
+    match recognise_action(action) {
+        Some(recognised) => _ = scaling.actions.insert(name, recognised),
+        None => _ = scaling.strays.actions.insert(name),
+    }
+}
+
+/// `None`: nothing that we would write.
+fn recognise_action(action: &SdkAction) -> Option<ScheduledAction> {
+    let capacity = action.scalable_target_action()?;
+    let is_plain = capacity.max_capacity().is_none() && action.start_time().is_none() && action.end_time().is_none();
+    is_plain.then_some(())?;
+    Some(ScheduledAction {
+        schedule: action.schedule.clone(),
+        timezone: action.timezone()?.to_owned(),
+        min_capacity: capacity.min_capacity()?,
+    })
 }
 
 fn scalable_target(target: &SdkTarget) -> ScalableTarget {

@@ -140,7 +140,7 @@ impl Aws {
                 add_policy(&mut scaling, &mut arns, policy);
             }
             for action in actions {
-                add_action(&mut scaling, action);
+                add_action(&mut scaling, &action);
             }
             add_alarms(&mut scaling, &arns, alarms.remove(&variant).unwrap_or_default());
             observed.scaling.insert(variant.clone(), scaling);

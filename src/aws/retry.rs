@@ -53,6 +53,7 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
         autoscaling::register_scalable_target::RegisterScalableTargetError,
         autoscaling::deregister_scalable_target::DeregisterScalableTargetError,
         autoscaling::put_scaling_policy::PutScalingPolicyError,
+        autoscaling::put_scheduled_action::PutScheduledActionError,
         autoscaling::delete_scaling_policy::DeleteScalingPolicyError,
         autoscaling::delete_scheduled_action::DeleteScheduledActionError,
         autoscaling::describe_scalable_targets::DescribeScalableTargetsError,
@@ -75,4 +76,5 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
 /// Whether the operation puts something on a scalable target that we registered before.
 fn needs_a_target(error: &OperationError) -> bool {
     error.downcast_ref::<autoscaling::put_scaling_policy::PutScalingPolicyError>().is_some()
+        || error.downcast_ref::<autoscaling::put_scheduled_action::PutScheduledActionError>().is_some()
 }

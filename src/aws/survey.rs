@@ -61,7 +61,7 @@ impl Aws {
         }
         for action in actions {
             if let Some(variant) = variant_of(&action.resource_id) {
-                add_action(&mut variants.entry(variant).or_default().0, action);
+                add_action(&mut variants.entry(variant).or_default().0, &action);
             }
         }
         for (endpoint, alarms) in alarms {

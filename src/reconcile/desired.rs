@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::names::{AlarmKind, EndpointName, PolicyName};
 use super::scaling::{
     Adjustment, Alarm, Comparison, Metric, MissingData, ScalableTarget, Scaling, ScalingPolicy, Statistic, Step,
     StepScaling, TargetTracking,
 };
-use super::settings::Settings;
+use super::settings::{Pause, Settings};
+use super::warm;
 
 /// Seconds. The metrics of asynchronous endpoints arrive once a minute; a shorter period would leave the alarm without
 /// data (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
@@ -20,9 +23,9 @@ const WAKE_COOLDOWN: i32 = 300;
 /// Seconds. One minute of the metric: the policy has nothing to do again before a new datapoint is there.
 const IDLE_COOLDOWN: i32 = METRIC_PERIOD;
 
-/// The scaling that `settings` ask for.
+/// The scaling that `settings` ask for at the time `now`.
 #[must_use]
-pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
+pub fn desired(endpoint: &EndpointName, settings: &Settings, now: Timestamp) -> Scaling {
     let mut policies = BTreeMap::from([(PolicyName::Backlog, backlog_policy(endpoint, settings))]);
     let mut alarms = BTreeMap::new();
     // Where an instance always runs there is nothing to wake, and the metric would never be 1.
@@ -36,14 +39,34 @@ pub fn desired(endpoint: &EndpointName, settings: &Settings) -> Scaling {
     }
     Scaling {
         target: Some(ScalableTarget {
-            min_capacity: settings.min_capacity,
+            min_capacity: min_capacity(settings, now),
             max_capacity: settings.max_capacity,
             suspended: settings.pause.suspended(),
         }),
         policies,
         alarms,
+        actions: warm::scheduled_actions(&settings.warm_hours, settings.warm_capacity, settings.min_capacity, now),
         ..Scaling::default()
     }
+}
+
+/// The scaling that `settings` ask for of a variant that has `observed` already: while it is paused, the warm hours are too,
+/// and `MinCapacity` stays as it was when that began.
+#[must_use]
+pub fn desired_beside(endpoint: &EndpointName, settings: &Settings, observed: &Scaling, now: Timestamp) -> Scaling {
+    let mut scaling = desired(endpoint, settings, now);
+    if let (Pause::All, Some(present), Some(target)) = (settings.pause, &observed.target, &mut scaling.target)
+        && [settings.min_capacity, settings.warm_capacity].contains(&present.min_capacity)
+    {
+        target.min_capacity = present.min_capacity;
+    }
+    scaling
+}
+
+/// A variant that is paused when it is first seen gets none of its warm hours.
+fn min_capacity(settings: &Settings, now: Timestamp) -> i32 {
+    let is_warm = settings.pause != Pause::All && warm::is_warm(&settings.warm_hours, now);
+    if is_warm { settings.warm_capacity } else { settings.min_capacity }
 }
 
 fn metric(endpoint: &EndpointName, name: &str, statistic: Statistic) -> Metric {
@@ -118,8 +141,14 @@ fn idle_alarm(endpoint: &EndpointName, timeout: i32) -> Alarm {
 
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan;
+
+    use super::super::WarmWindow;
     use super::super::scaling::Suspended;
     use super::*;
+
+    /// A Thursday.
+    const NOON: Timestamp = Timestamp::constant(43_200, 0);
 
     fn demo() -> EndpointName {
         EndpointName::new("demo").unwrap()
@@ -127,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_defaults_give_target_tracking_from_zero_and_a_way_to_wake() {
-        let scaling = desired(&demo(), &Settings::default());
+        let scaling = desired(&demo(), &Settings::default(), NOON);
         let average =
             |name: &str| Metric { name: name.to_owned(), endpoint: "demo".to_owned(), statistic: Statistic::Average };
         assert_eq!(
@@ -167,7 +196,7 @@ mod tests {
     #[test]
     fn with_an_idle_timeout_target_tracking_only_scales_out() {
         let settings = Settings { min_capacity: 2, idle_timeout: Some(600), ..Settings::default() };
-        let scaling = desired(&demo(), &settings);
+        let scaling = desired(&demo(), &settings, NOON);
         let ScalingPolicy::TargetTracking(tracking) = &scaling.policies[&PolicyName::Backlog] else {
             panic!("{scaling:?}")
         };
@@ -191,9 +220,42 @@ mod tests {
         for settings in
             [Settings { min_capacity: 1, ..Settings::default() }, Settings { wake: false, ..Settings::default() }]
         {
-            let scaling = desired(&demo(), &settings);
+            let scaling = desired(&demo(), &settings, NOON);
             assert_eq!(scaling.policies.keys().copied().collect::<Vec<_>>(), [PolicyName::Backlog], "{settings:?}");
             assert!(scaling.alarms.is_empty(), "{settings:?}");
+        }
+    }
+
+    fn office_hours() -> Settings {
+        let mut settings = Settings { warm_capacity: 2, ..Settings::default() };
+        settings.warm_hours.insert(String::new(), WarmWindow::parse("MON-FRI 08:00-18:00 UTC").unwrap());
+        settings
+    }
+
+    fn min_capacity(scaling: &Scaling) -> i32 {
+        scaling.target.as_ref().unwrap().min_capacity
+    }
+
+    #[test]
+    fn in_warm_hours_the_warm_minimum_is_right_and_the_way_to_wake_stays() {
+        let night = NOON + 12.hours();
+        let (warm, cold) = (desired(&demo(), &office_hours(), NOON), desired(&demo(), &office_hours(), night));
+        assert_eq!((min_capacity(&warm), min_capacity(&cold)), (2, 0));
+        assert_eq!((&warm.actions, &warm.policies, &warm.alarms), (&cold.actions, &cold.policies, &cold.alarms));
+        assert!(warm.can_wake() && warm.can_scale_in());
+        assert_eq!(warm.actions.keys().collect::<Vec<_>>(), ["scale-to-zero-warm-end", "scale-to-zero-warm-start"]);
+    }
+
+    #[test]
+    fn a_pause_holds_the_minimum_that_it_found() {
+        let paused = Settings { pause: Pause::All, ..office_hours() };
+        assert_eq!(min_capacity(&desired_beside(&demo(), &paused, &Scaling::default(), NOON)), 0, "not registered yet");
+        for (present, want) in [(0, 0), (2, 2), (1, 0)] {
+            let target = ScalableTarget { min_capacity: present, max_capacity: 5, suspended: Suspended::default() };
+            let observed = Scaling { target: Some(target), ..Scaling::default() };
+            assert_eq!(min_capacity(&desired_beside(&demo(), &paused, &observed, NOON)), want);
+            let only_scale_in = Settings { pause: Pause::ScaleIn, ..office_hours() };
+            assert_eq!(min_capacity(&desired_beside(&demo(), &only_scale_in, &observed, NOON)), 2);
         }
     }
 }

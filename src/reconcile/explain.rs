@@ -697,10 +697,7 @@ impl VariantFacts<'_> {
             Some(changes) if changes.iter().any(lowers) => {
                 finding.advice(self.apply("neither a tag nor the clock asks for it"))
             }
-            Some(_) => {
-                let tag = format!("{}warm-hours", self.facts.rules.tag_prefix);
-                finding.set(tag, "to other hours, or wait until they end")
-            }
+            Some(_) => finding.set(self.tag(Key::WarmHours), "to other hours, or wait until they end"),
         }
     }
 
@@ -812,6 +809,8 @@ fn sentence_end(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::super::endpoint::{Hosting, Inference, Tags};
     use super::super::{Foreign, Manage, desired};
     use super::*;
@@ -852,7 +851,7 @@ mod tests {
             }],
             tags: Tags::from([("scale-to-zero:enabled".to_owned(), "true".to_owned())]),
         };
-        let scaling = desired(&endpoint.name, &Settings::default());
+        let scaling = desired(&endpoint.name, &Settings::default(), Timestamp::UNIX_EPOCH);
         World { endpoint, scaling, decision: planned(Vec::new()), readings: Readings::default() }
     }
 
@@ -896,8 +895,7 @@ mod tests {
     }
 
     fn target(min_capacity: i32) -> ScalableTarget {
-        let scaling = desired(&EndpointName::new("demo").unwrap(), &Settings { min_capacity, ..Settings::default() });
-        scaling.target.unwrap()
+        ScalableTarget { min_capacity, ..world(0).scaling.target.unwrap() }
     }
 
     #[test]

@@ -11,10 +11,13 @@ mod plan;
 mod scaling;
 mod settings;
 mod values;
+mod warm;
 
 use std::collections::BTreeMap;
 
-pub use desired::desired;
+use jiff::Timestamp;
+
+pub use desired::{desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
     About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, ScalingActivity,
@@ -27,9 +30,10 @@ pub use names::{
 pub use plan::{Change, Removal, Standing, VariantPlan, configure, remove};
 pub use scaling::{
     Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
-    ScalingPolicy, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
+    ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
 };
 pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+pub use warm::{WarmHours, WarmWindow, is_warm};
 
 /// Why an endpoint is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,13 +88,15 @@ pub struct Conflict {
 }
 
 /// Decides what is to be done about one endpoint. `endpoint` is `None` when SageMaker doesn't know it; `observed` has
-/// the scaling of each of its variants, and of variants that are gone but left something behind.
+/// the scaling of each of its variants, and of variants that are gone but left something behind; `now` says whether its warm
+/// hours are on.
 #[must_use]
 pub fn decide(
     request: Request,
     rules: &Rules,
     endpoint: Option<&Endpoint>,
     observed: &BTreeMap<VariantName, Scaling>,
+    now: Timestamp,
 ) -> Decision {
     let Some(endpoint) = endpoint else {
         return clean_up(observed, SkipReason::NotFound);
@@ -118,7 +124,7 @@ pub fn decide(
     }
     match wish {
         Err(problems) => Decision::Invalid(problems),
-        Ok(Wish::Managed(settings)) => configure_all(rules, endpoint, &settings, observed),
+        Ok(Wish::Managed(settings)) => configure_all(rules, endpoint, &settings, observed, now),
         Ok(Wish::None | Wish::OptOut) => Decision::Skip(SkipReason::NotManaged),
     }
 }
@@ -196,6 +202,7 @@ fn configure_all(
     endpoint: &Endpoint,
     settings: &Settings,
     observed: &BTreeMap<VariantName, Scaling>,
+    now: Timestamp,
 ) -> Decision {
     let mut conflicts = Vec::new();
     let mut problems = Vec::new();
@@ -210,7 +217,7 @@ fn configure_all(
                     .map(|foreign| Conflict { variant: variant.name.clone(), foreign: foreign.clone() }),
             );
         }
-        let changes = configure(&scaling, &desired(&endpoint.name, settings));
+        let changes = configure(&scaling, &desired_beside(&endpoint.name, settings, &scaling, now));
         problems.extend(surprise_shrink(rules, variant, settings, &changes));
         plans.push(VariantPlan { variant: variant.name.clone(), changes });
     }

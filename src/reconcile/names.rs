@@ -162,10 +162,29 @@ pub fn owned_alarm(name: &str) -> Option<(EndpointName, VariantName, AlarmKind)>
     Some((EndpointName::new(endpoint)?, VariantName::new(variant)?, kind))
 }
 
+const WARM_START: &str = "scale-to-zero-warm-start";
+const WARM_END: &str = "scale-to-zero-warm-end";
+
+/// The name of the scheduled action that opens the warm hours of this label, which may be empty.
+#[must_use]
+pub(super) fn warm_start(label: &str) -> String {
+    labelled(WARM_START, label)
+}
+
+/// The name of the scheduled action that closes them.
+#[must_use]
+pub(super) fn warm_end(label: &str) -> String {
+    labelled(WARM_END, label)
+}
+
+fn labelled(name: &str, label: &str) -> String {
+    if label.is_empty() { name.to_owned() } else { format!("{name}.{label}") }
+}
+
 /// Whether a scheduled action of this name is ours.
 #[must_use]
 pub fn is_owned_action(name: &str) -> bool {
-    ["scale-to-zero-warm-start", "scale-to-zero-warm-end"]
+    [WARM_START, WARM_END]
         .into_iter()
         .filter_map(|owned| name.strip_prefix(owned))
         .any(|label| label.is_empty() || label.starts_with('.'))

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{AlarmKind, PolicyName, VariantName};
-use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, Suspended};
+use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended};
 
 /// One write to AWS, on one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,7 @@ pub enum Change {
     RegisterScalableTarget(ScalableTarget),
     PutScalingPolicy(PolicyName, ScalingPolicy),
     PutMetricAlarm(AlarmKind, Alarm),
+    PutScheduledAction(String, ScheduledAction),
     /// By name: in a takeover the policy is another owner's.
     DeleteScalingPolicy(String),
     /// By name: in a takeover the action is another owner's.
@@ -41,9 +42,8 @@ pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
         .map(|target| Change::RegisterScalableTarget(target.clone()));
     // Policies need a target, so registering comes first, unless it is what lets policies that are there already take
     // the last instance: then waking comes before it.
-    let opens_the_way_to_zero = observed.can_scale_in()
-        && !observed.target.as_ref().is_some_and(ScalableTarget::may_reach_zero)
-        && desired.target.as_ref().is_some_and(ScalableTarget::may_reach_zero);
+    let registered = Scaling { target: desired.target.clone(), ..observed.clone() };
+    let opens_the_way_to_zero = observed.can_scale_in() && !observed.may_reach_zero() && registered.may_reach_zero();
     let (first, later) = if opens_the_way_to_zero { (None, register) } else { (register, None) };
 
     changes.extend(first);
@@ -54,13 +54,23 @@ pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
         ForeignKind::ScalingPolicy => Change::DeleteScalingPolicy(foreign.name.clone()),
         ForeignKind::ScheduledAction => Change::DeleteScheduledAction(foreign.name.clone()),
     }));
-    changes.extend(observed.actions.difference(&desired.actions).cloned().map(Change::DeleteScheduledAction));
+    // What was edited by hand beyond our fields may keep some of that when it is put again.
+    changes.extend(observed.strays.actions.iter().cloned().map(Change::DeleteScheduledAction));
+    let strands = |action: &ScheduledAction| action.min_capacity == 0 && !desired.can_wake();
+    let unwanted = observed.actions.iter().filter(|(name, action)| match desired.actions.get(*name) {
+        None => true,
+        Some(wanted) => strands(action) && !strands(wanted),
+    });
+    changes.extend(unwanted.map(|(name, _)| Change::DeleteScheduledAction(name.clone())));
     for name in PolicyName::ALL {
         if observed.policy_type(name).is_some() && !desired.policies.contains_key(&name) {
             changes.push(Change::DeleteScalingPolicy(name.to_string()));
         }
     }
     changes.extend(later);
+    // Once it can wake, for the end of warm hours may let it sleep.
+    let drifted = desired.actions.iter().filter(|(name, action)| observed.actions.get(*name) != Some(*action));
+    changes.extend(drifted.map(|(name, action)| Change::PutScheduledAction(name.clone(), action.clone())));
     put_policy(&mut changes, PolicyName::Idle, observed, desired);
     put_alarm(&mut changes, AlarmKind::Idle, observed, desired);
     put_policy(&mut changes, PolicyName::Backlog, observed, desired);
@@ -157,13 +167,15 @@ pub fn remove(observed: &Scaling, standing: Standing, leaving: Suspended) -> (Ve
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::super::names::EndpointName;
     use super::super::scaling::Foreign;
     use super::super::{Settings, desired};
     use super::*;
 
     fn configured() -> Scaling {
-        desired(&EndpointName::new("demo").unwrap(), &Settings::default())
+        desired(&EndpointName::new("demo").unwrap(), &Settings::default(), Timestamp::UNIX_EPOCH)
     }
 
     fn shared() -> Scaling {
@@ -195,6 +207,7 @@ mod tests {
                 Change::RegisterScalableTarget(_) => "register",
                 Change::PutScalingPolicy(name, _) => name.as_str(),
                 Change::PutMetricAlarm(..) => "alarm",
+                Change::PutScheduledAction(..) => "schedule",
                 Change::DeleteScalingPolicy(_)
                 | Change::DeleteScheduledAction(_)
                 | Change::DeleteAlarms(_)

@@ -11,8 +11,8 @@ pub struct Scaling {
     pub target: Option<ScalableTarget>,
     pub policies: BTreeMap<PolicyName, ScalingPolicy>,
     pub alarms: BTreeMap<AlarmKind, Alarm>,
-    /// The scheduled actions under our names. No setting asks for any.
-    pub actions: BTreeSet<String>,
+    /// The scheduled actions under our names.
+    pub actions: BTreeMap<String, ScheduledAction>,
     /// What stands under one of our names and is nothing that we would write.
     pub strays: Strays,
     /// What another owner keeps on the same scalable target.
@@ -23,6 +23,7 @@ pub struct Scaling {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Strays {
     pub policies: BTreeMap<PolicyName, PolicyType>,
+    pub actions: BTreeSet<String>,
     /// Also alarms that drive no policy, another one, or one that has been replaced since.
     pub alarms: BTreeSet<AlarmKind>,
 }
@@ -34,7 +35,11 @@ impl Scaling {
         let strays = &self.strays;
         let has_policies = !self.policies.is_empty() || !strays.policies.is_empty();
         let has_alarms = !self.alarms.is_empty() || !strays.alarms.is_empty();
-        has_policies || has_alarms || !self.actions.is_empty()
+        has_policies || has_alarms || self.has_actions()
+    }
+
+    fn has_actions(&self) -> bool {
+        !self.actions.is_empty() || !self.strays.actions.is_empty()
     }
 
     /// Whether an instance is started when a request waits and none runs.
@@ -59,7 +64,19 @@ impl Scaling {
                 !tracking.disable_scale_in
             }
         });
-        by_policy || !self.actions.is_empty() || !self.strays.policies.is_empty() || !self.foreign.is_empty()
+        by_policy || self.has_actions() || !self.strays.policies.is_empty() || !self.foreign.is_empty()
+    }
+
+    /// Whether the last instance may be taken away, now or when a scheduled action of ours has lowered `MinCapacity`.
+    #[must_use]
+    pub fn may_reach_zero(&self) -> bool {
+        let is_lowered = |target: &ScalableTarget| {
+            let to_zero = self.actions.values().any(|action| action.min_capacity == 0);
+            !target.suspended.scheduled && (to_zero || !self.strays.actions.is_empty())
+        };
+        self.target
+            .as_ref()
+            .is_some_and(|target| !target.suspended.scale_in && (target.min_capacity == 0 || is_lowered(target)))
     }
 
     /// The type of the policy under this name, whether it is one of ours or a stray.
@@ -96,14 +113,6 @@ impl Suspended {
     /// runs. Kept here because it is set by the same call that raises the variant and goes with the target; no `pause`
     /// setting gives this combination.
     pub const LEAVING: Self = Self { scale_in: true, scale_out: false, scheduled: true };
-}
-
-impl ScalableTarget {
-    /// Whether policies may take the last instance away.
-    #[must_use]
-    pub fn may_reach_zero(&self) -> bool {
-        self.min_capacity == 0 && !self.suspended.scale_in
-    }
 }
 
 /// A scaling policy as we write them.
@@ -165,6 +174,17 @@ pub enum Step {
 pub enum Adjustment {
     ChangeInCapacity,
     ExactCapacity,
+}
+
+/// A recurring scheduled action as we write them (`PutScheduledAction`): it sets `MinCapacity` and nothing else, without a
+/// first and a last day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledAction {
+    /// A cron expression of Application Auto Scaling: `cron(0 8 ? * MON,TUE *)`.
+    pub schedule: String,
+    /// A name of the IANA database.
+    pub timezone: String,
+    pub min_capacity: i32,
 }
 
 /// A metric in namespace `AWS/SageMaker`, of which the one dimension is `EndpointName`.

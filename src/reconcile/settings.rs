@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use super::endpoint::Tags;
 use super::scaling::Suspended;
 use super::values;
+use super::warm::{WarmHours, WarmWindow};
 
 /// The tag that the function itself writes; never a setting, whatever the prefix.
 pub const STATUS_TAG: &str = "scale-to-zero-status";
@@ -31,13 +32,15 @@ pub enum Key {
     Wake,
     WakeInstances,
     IdleTimeout,
+    WarmHours,
+    WarmCapacity,
     LongestRequest,
     Pause,
     Takeover,
 }
 
 impl Key {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Enabled,
         Self::MinCapacity,
         Self::MaxCapacity,
@@ -47,6 +50,8 @@ impl Key {
         Self::Wake,
         Self::WakeInstances,
         Self::IdleTimeout,
+        Self::WarmHours,
+        Self::WarmCapacity,
         Self::LongestRequest,
         Self::Pause,
         Self::Takeover,
@@ -54,7 +59,7 @@ impl Key {
 
     /// The settings for which the function can be deployed with another default. `enabled`, `pause` and `takeover` are
     /// decisions about one endpoint.
-    pub const WITH_DEFAULT: [Self; 9] = [
+    pub const WITH_DEFAULT: [Self; 11] = [
         Self::MinCapacity,
         Self::MaxCapacity,
         Self::BacklogPerInstance,
@@ -63,6 +68,8 @@ impl Key {
         Self::Wake,
         Self::WakeInstances,
         Self::IdleTimeout,
+        Self::WarmHours,
+        Self::WarmCapacity,
         Self::LongestRequest,
     ];
 
@@ -78,6 +85,8 @@ impl Key {
             Self::Wake => "wake",
             Self::WakeInstances => "wake-instances",
             Self::IdleTimeout => "idle-timeout",
+            Self::WarmHours => "warm-hours",
+            Self::WarmCapacity => "warm-capacity",
             Self::LongestRequest => "longest-request",
             Self::Pause => "pause",
             Self::Takeover => "takeover",
@@ -124,7 +133,7 @@ impl Pause {
 }
 
 /// What the tags of one endpoint ask for. Invariants: 0 ≤ min ≤ max, 1 ≤ max ≤ the capacity limit,
-/// 1 ≤ `wake_instances` ≤ max, a target value that Application Auto Scaling takes, cooldowns ≥ 0.
+/// 1 ≤ `wake_instances` ≤ max, min ≤ `warm_capacity` ≤ max, a target value that Application Auto Scaling takes, cooldowns ≥ 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub min_capacity: i32,
@@ -140,6 +149,9 @@ pub struct Settings {
     pub wake_instances: i32,
     /// Seconds, whole minutes. `None`: target tracking scales in by itself, after about 15 minutes at no backlog.
     pub idle_timeout: Option<i32>,
+    pub warm_hours: WarmHours,
+    /// `MinCapacity` in the warm hours.
+    pub warm_capacity: i32,
     /// Seconds. No `idle_timeout` is shorter.
     pub longest_request: Option<i32>,
     pub pause: Pause,
@@ -158,6 +170,8 @@ impl Default for Settings {
             wake: true,
             wake_instances: 1,
             idle_timeout: None,
+            warm_hours: WarmHours::new(),
+            warm_capacity: 1,
             longest_request: None,
             pause: Pause::No,
             takeover: false,
@@ -201,6 +215,8 @@ impl Settings {
                 self.idle_timeout =
                     Some(timeout.ok_or_else(|| "must be a duration from 1m to 24h in whole minutes".to_owned())?);
             }
+            Key::WarmHours => self.set_window("", value)?,
+            Key::WarmCapacity => self.warm_capacity = capacity(1)?,
             Key::LongestRequest => {
                 let longest = duration(1..=HOUR);
                 self.longest_request = Some(longest.ok_or_else(|| "must be a duration from 1s to 1h".to_owned())?);
@@ -217,6 +233,26 @@ impl Settings {
         }
         Ok(())
     }
+
+    /// Takes over the warm hours of one label. `none` takes them away, where they are a default.
+    fn set_window(&mut self, label: &str, value: &str) -> Result<(), String> {
+        if value.trim() == "none" {
+            self.warm_hours.remove(label);
+        } else {
+            self.warm_hours.insert(label.to_owned(), WarmWindow::parse(value)?);
+        }
+        Ok(())
+    }
+}
+
+/// What follows `warm-hours.` where an endpoint has several windows. It becomes a part of the name of a scheduled action,
+/// which is at most 256 characters long and holds no `:`, `/` or `|`.
+fn window_label(name: &str) -> Option<Result<&str, String>> {
+    let label = name.strip_prefix(Key::WarmHours.as_str())?.strip_prefix('.')?;
+    let is_fit = (1..=64).contains(&label.len())
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let problem = || "has a label that is not 1 to 64 letters, digits, - and _".to_owned();
+    Some(if is_fit { Ok(label) } else { Err(problem()) })
 }
 
 /// Which endpoints are managed, and by which settings where their tags say nothing.
@@ -296,12 +332,13 @@ impl Rules {
         let mut problems = Vec::new();
         let mut unreadable = BTreeSet::new();
         for (name, value) in own {
-            let outcome = match Key::ALL.into_iter().find(|key| key.as_str() == name) {
-                Some(key) => {
+            let outcome = match (Key::ALL.into_iter().find(|key| key.as_str() == name), window_label(name)) {
+                (Some(key), _) => {
                     tagged.insert(key, value);
                     settings.set(key, value, self.capacity_limit).inspect_err(|_| _ = unreadable.insert(key))
                 }
-                None => Err(self.unknown(name)),
+                (None, Some(label)) => label.and_then(|label| settings.set_window(label, value)),
+                (None, None) => Err(self.unknown(name)),
             };
             if let Err(problem) = outcome {
                 problems.push(Problem {
@@ -313,7 +350,8 @@ impl Rules {
         }
         settings.max_capacity_is_tagged = tagged.contains_key(&Key::MaxCapacity);
         // Comparing settings of which one couldn't be read would only add noise.
-        if unreadable.is_disjoint(&BTreeSet::from([Key::MinCapacity, Key::MaxCapacity, Key::WakeInstances])) {
+        let capacities = [Key::MinCapacity, Key::MaxCapacity, Key::WakeInstances, Key::WarmCapacity];
+        if unreadable.is_disjoint(&BTreeSet::from(capacities)) {
             self.fit_capacities(&mut settings, &tagged, &mut problems);
         }
         if unreadable.is_disjoint(&BTreeSet::from([Key::IdleTimeout, Key::LongestRequest])) {
@@ -355,7 +393,7 @@ impl Rules {
         }
     }
 
-    /// Holds min ≤ max and wake ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
+    /// Holds min ≤ max, wake ≤ max and min ≤ warm ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
     /// are a problem, and so is a tag that contradicts the default maximum, for raising that one costs money.
     fn fit_capacities(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
         let (min, max) = (settings.min_capacity, settings.max_capacity);
@@ -387,6 +425,13 @@ impl Rules {
             } else {
                 settings.wake_instances = max;
             }
+        }
+        if !tagged.contains_key(&Key::WarmCapacity) {
+            settings.warm_capacity = settings.warm_capacity.max(settings.min_capacity).min(max);
+        } else if settings.warm_capacity > max {
+            add(Key::WarmCapacity, above_max());
+        } else if settings.warm_capacity < min {
+            add(Key::WarmCapacity, format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()));
         }
     }
 }
@@ -465,6 +510,11 @@ mod tests {
             wake: false,
             wake_instances: 2,
             idle_timeout: Some(1800),
+            warm_hours: WarmHours::from([
+                (String::new(), WarmWindow::parse("MON-FRI 08:00-18:00 Europe/Berlin").unwrap()),
+                ("late".to_owned(), WarmWindow::parse("FRI 22:00-02:00 UTC").unwrap()),
+            ]),
+            warm_capacity: 4,
             longest_request: Some(900),
             pause: Pause::ScaleIn,
             takeover: true,
@@ -480,6 +530,9 @@ mod tests {
                 ("scale-to-zero:wake", "false"),
                 ("scale-to-zero:wake-instances", "2"),
                 ("scale-to-zero:idle-timeout", "30m"),
+                ("scale-to-zero:warm-hours", "MON-FRI 08:00-18:00 Europe/Berlin"),
+                ("scale-to-zero:warm-hours.late", "FRI 22:00-02:00 UTC"),
+                ("scale-to-zero:warm-capacity", "4"),
                 ("scale-to-zero:longest-request", "15m"),
                 ("scale-to-zero:pause", "scale-in"),
                 ("scale-to-zero:takeover", "true"),
@@ -504,6 +557,10 @@ mod tests {
             ("scale-to-zero:takeover", "1"),
             ("scale-to-zero:wake", "True"),
             ("scale-to-zero:wake-instances", "0"),
+            ("scale-to-zero:warm-capacity", "0"),
+            ("scale-to-zero:warm-hours", "always"),
+            ("scale-to-zero:warm-hours.", "MON 08:00-18:00 UTC"),
+            ("scale-to-zero:warm-hours.x", "MON 08:00-18:00"),
         ]);
         let tags: Vec<&str> = found.iter().map(|(tag, _)| tag.as_str()).collect();
         assert_eq!(
@@ -522,6 +579,10 @@ mod tests {
                 "scale-to-zero:takeover",
                 "scale-to-zero:wake",
                 "scale-to-zero:wake-instances",
+                "scale-to-zero:warm-capacity",
+                "scale-to-zero:warm-hours",
+                "scale-to-zero:warm-hours.",
+                "scale-to-zero:warm-hours.x",
             ]
         );
     }
@@ -545,11 +606,15 @@ mod tests {
     fn capacities_that_contradict_each_other_are_a_problem() {
         let (min, max, wake) =
             ("scale-to-zero:min-capacity", "scale-to-zero:max-capacity", "scale-to-zero:wake-instances");
+        let warm = "scale-to-zero:warm-capacity";
         for (pairs, tag, says) in [
             (vec![(min, "3"), (max, "2")], max, "at least min-capacity, which is 3"),
             (vec![(min, "6")], min, "max-capacity, which is 5 by default; set scale-to-zero:max-capacity as well"),
             (vec![(wake, "3"), (max, "2")], wake, "at most max-capacity, which is 2"),
             (vec![(wake, "6")], wake, "which is 5 by default"),
+            (vec![(warm, "3"), (max, "2")], warm, "at most max-capacity, which is 2"),
+            (vec![(warm, "6")], warm, "which is 5 by default"),
+            (vec![(warm, "1"), (min, "2")], warm, "at least min-capacity, which is 2"),
         ] {
             let found = problems(&pairs);
             assert_eq!(found.len(), 1, "{pairs:?} gave {found:?}");
@@ -561,14 +626,33 @@ mod tests {
 
     #[test]
     fn a_default_gives_way_to_a_tagged_maximum() {
-        let defaults = Settings { min_capacity: 2, wake_instances: 3, ..Settings::default() };
+        let defaults = Settings { min_capacity: 2, wake_instances: 3, warm_capacity: 4, ..Settings::default() };
         let rules = Rules { defaults, ..rules() };
         match rules.read(&tags(&[("scale-to-zero:max-capacity", "1")])) {
             Ok(Wish::Managed(settings)) => {
                 assert_eq!((settings.min_capacity, settings.max_capacity, settings.wake_instances), (1, 1, 1));
+                assert_eq!(settings.warm_capacity, 1);
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn warm_hours_by_default_can_be_changed_and_taken_away() {
+        let mut defaults = Settings::default();
+        defaults.set(Key::WarmHours, "MON-FRI 08:00-18:00 UTC", 100).unwrap();
+        let rules = Rules { defaults, ..rules() };
+        let windows = |value: &str| match rules.read(&tags(&[("scale-to-zero:warm-hours", value)])) {
+            Ok(Wish::Managed(settings)) => settings.warm_hours,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(windows("none"), WarmHours::new());
+        assert_eq!(windows("SAT 08:00-18:00 UTC")[""], WarmWindow::parse("SAT 08:00-18:00 UTC").unwrap());
+    }
+
+    #[test]
+    fn the_least_warm_capacity_is_the_minimum() {
+        assert_eq!(managed(&[("scale-to-zero:min-capacity", "2")]).warm_capacity, 2);
     }
 
     #[test]

@@ -357,7 +357,8 @@ CASES: dict[str, Case] = {
         "change",
         'The tag scale-to-zero:max-capcity = "8" is not a setting; did you mean scale-to-zero:max-capacity? '
         "Known settings: enabled, min-capacity, max-capacity, backlog-per-instance, scale-in-cooldown, "
-        "scale-out-cooldown, wake, wake-instances, idle-timeout, longest-request, pause, takeover. Until "
+        "scale-out-cooldown, wake, wake-instances, idle-timeout, warm-hours, warm-capacity, "
+        "longest-request, pause, takeover. Until "
         "then nothing is written, and the endpoint keeps the scaling that it has.",
         tag="scale-to-zero:max-capcity",
         advice="mend the tag scale-to-zero:max-capcity",
@@ -540,11 +541,20 @@ CASES: dict[str, Case] = {
         advice="set the tag scale-to-zero:min-capacity to 0 to let it sleep",
     ),
     "warm-hours": Case(
+        lambda world: world.configure(warm_hours="MON-SUN 00:00-24:00 UTC", warm_capacity="2", instances=2),
+        ["warm-hours"],
+        "sleep",
+        "Variant AllTraffic keeps 2 instances for now: its MinCapacity is 2, above the 0 of min-capacity.",
+        tag="scale-to-zero:warm-hours",
+        advice="set the tag scale-to-zero:warm-hours to other hours, or wait until they end",
+    ),
+    "warm-hours, by hand": Case(
         raise_the_minimum_by_hand,
         ["drift", "warm-hours"],
         "sleep",
         "Variant AllTraffic keeps 1 instance for now: its MinCapacity is 1, above the 0 of min-capacity.",
         advice=f"neither a tag nor the clock asks for it: {APPLY}",
+        of="warm-hours",
     ),
     "backlog": Case(
         lambda world: (world.configure(), world.aws.publish_backlog("demo", 0, 0, 3)),

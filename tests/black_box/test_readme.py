@@ -1,4 +1,4 @@
-"""README.md and ARCHITECTURE.md against the sources, the template and the executable.
+"""README.md against the sources, the template and the executable.
 
 A comment before a block or table of README.md says what it is: `<!-- answer: plan -->` or
 `<!-- table: tags -->`.
@@ -11,11 +11,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+import botocore.session
 import jmespath
 import pytest
+from botocore import xform_name
 from support import (
     ENABLED,
     PREFIX,
@@ -33,14 +34,11 @@ from support import (
 from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statements
 
 from local.aws import LocalAws
+from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 from local.faults import Fault
 from local.runtime import Function
 
 README = (ROOT / "README.md").read_text()
-ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-DOCUMENTS = pytest.mark.parametrize(
-    "text", [pytest.param(README, id="README"), pytest.param(ARCHITECTURE, id="ARCHITECTURE")]
-)
 SOURCES = ROOT / "src"
 
 # What a cell without a value holds.
@@ -230,12 +228,15 @@ def test_the_demo_prints_what_is_shown() -> None:
     assert VARIABLE.sub("…", ran.stdout.strip("\n")) == VARIABLE.sub("…", shown)
 
 
+NAMES = ("policyName", "alarmName", "scheduledActionName")
+
+
 def test_the_names_are_those_that_the_executable_uses(aws: LocalAws, function: Function) -> None:
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m"))
+    aws.create_endpoint("demo", tags=tags(idle_timeout="10m", warm_hours="SAT 10:00-12:00 UTC"))
     [variant] = function.invoke(plan())["variants"]
     used = {variant["resourceId"]}
     for change in variant["changes"]:
-        used |= {change[key] for key in ("policyName", "alarmName") if key in change}
+        used |= {change[key] for key in NAMES if key in change}
 
     written = [re.search(r"`(.+?)`", row[1]) for row in table("names")]
     assert used == {
@@ -256,6 +257,8 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
     target, wake, _, backlog = variant["changes"]
     put_tracking_of_another_owner(aws)
     is_taken_over = function.invoke(plan())["outcome"] != "conflict"
+    aws.create_endpoint("warm", tags=tags(warm_hours="MON-SUN 00:00-24:00 UTC"))
+    warm = function.invoke(plan("warm"))["variants"][0]["changes"][0]
 
     assert {plain(row[0]): plain(row[1]) for row in table("tags")} == {
         "enabled": NONE,
@@ -268,6 +271,9 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
         "wake-instances": str(wake["scalingAdjustment"]),
         # No alarm of theirs is among the changes.
         "idle-timeout": NONE,
+        # No scheduled action either.
+        "warm-hours": NONE,
+        "warm-capacity": str(warm["minCapacity"]),
         "longest-request": NONE,
         "pause": str(any(target["suspendedState"].values())).lower(),
         "takeover": str(is_taken_over).lower(),
@@ -321,6 +327,10 @@ def test_the_error_types_are_those_of_the_sources() -> None:
     assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)
 
 
+def test_the_verdicts_are_those_of_the_check() -> None:
+    assert [plain(row[0]) for row in table("verdicts")] == [AS_EXPECTED, DIFFERS, NOT_NOW]
+
+
 # The template.
 
 
@@ -355,13 +365,13 @@ def test_the_outputs_are_those_of_the_template() -> None:
     queried = re.findall(r"OutputKey=='(\w+)'", README)
 
     assert table("outputs") == outputs
-    assert "the stack's six [outputs]" in " ".join(README.split())
-    assert len(outputs) == 6
+    assert "the stack's eight [outputs]" in " ".join(README.split())
+    assert len(outputs) == 8
     assert queried
     assert set(queried) <= set(TEMPLATE["Outputs"])
 
 
-# Commands, links and names.
+# Commands.
 
 
 def test_every_make_target_exists() -> None:
@@ -378,28 +388,20 @@ def test_the_shell_understands_every_block(block: str) -> None:
     assert (parsed.returncode, parsed.stderr) == (0, "")
 
 
-@DOCUMENTS
-def test_every_link_leads_somewhere(text: str) -> None:
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
-    assert links
-    for link in links:
-        name, _, heading = link.partition("#")
-        path = ROOT / name
-        assert path.exists(), link
-        if heading:
-            assert heading in headings(path if name else Path(ROOT, "README.md")), link
+# What the AWS CLI takes with every operation, and what belongs to its own commands.
+CLI_OPTIONS = {"query", "output", "region", "cli-binary-format", "cli-read-timeout"}
 
 
-def headings(path: Path) -> set[str]:
-    """As GitHub makes anchors of them."""
-    found = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
-
-
-def test_every_test_that_is_named_exists() -> None:
-    files = [*SOURCES.rglob("*.rs"), *(ROOT / "tests").rglob("*.rs"), *(ROOT / "tests").rglob("*.py")]
-    tests = set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, files)), re.MULTILINE))
-    named = set(re.findall(r"`(\w+(?:_\w+){3,})`", ARCHITECTURE))
-
-    assert len(named) > 20
-    assert named - tests == set()
+def test_every_option_of_an_aws_command_is_one_of_its_operation() -> None:
+    session = botocore.session.get_session()
+    commands = re.findall(
+        r"\baws ([a-z-]+) ([a-z-]+)((?: [^\n|]*)?)", "\n".join(shell_blocks()).replace("\\\n", " ")
+    )
+    checked = [command for command in commands if command[0] != "s3" and command[1] != "wait"]
+    assert len(checked) > 10
+    for service, operation, rest in checked:
+        model = session.get_service_model(service)
+        [name] = [name for name in model.operation_names if xform_name(name, "-") == operation]
+        known = {xform_name(member, "-") for member in model.operation_model(name).input_shape.members}
+        options = {option.removeprefix("no-") for option in re.findall(r" --([a-z-]+)", rest)}
+        assert options - CLI_OPTIONS <= known, (service, operation)

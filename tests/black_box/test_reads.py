@@ -73,6 +73,14 @@ ARN = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/demo"
 RETAGGED = tag_change(ARN, f"{PREFIX}enabled")
 MANAGED: dict[str, Any] = {"tags": ENABLED}
 
+# The least that is possible. Each of the seven calls of ALL tells something that no other does, and all of
+# it can drift: status and variants; whether it is asynchronous and on which instances; the tags; the
+# target; its policies; its scheduled actions; our alarms. DescribeEndpoint has to come first, for it gives
+# the names of the variants and of the configuration, and the ARN for the tags; nothing else depends on
+# another answer. So two round trips. Only the alarms go by the endpoint's name and are read in the first,
+# which is how a process that has never seen the endpoint knows that it is worth reading whole; without such
+# a sign the tags are read before the rest, as most endpoints of an account may be none of ours: a third
+# round trip, the first time. Writes wait for each other, as AWS refuses them otherwise.
 COSTS_OF_A_CONFIGURED_ENDPOINT = {
     "in-service event": Cost(MANAGED, state_change(), ALL, 2),
     "in-service event with tags": Cost(MANAGED, with_tags(state_change()), ALL, 2),
@@ -88,6 +96,7 @@ COSTS_OF_A_CONFIGURED_ENDPOINT = {
     "event with tags, where nothing wakes": Cost(
         {"tags": tags(wake="false")}, with_tags(state_change()), ALL, 2
     ),
+    "warm hours": Cost({"tags": tags(warm_hours="MON 08:00-18:00 UTC")}, state_change(), ALL, 2),
     "two variants": Cost(
         {**MANAGED, "variants": ["Blue", "Green"]},
         state_change(),

@@ -203,7 +203,8 @@ ABOVE_DEFAULT = (
 )
 KNOWN = (
     "Known settings: enabled, min-capacity, max-capacity, backlog-per-instance, scale-in-cooldown, "
-    "scale-out-cooldown, wake, wake-instances, idle-timeout, longest-request, pause, takeover"
+    "scale-out-cooldown, wake, wake-instances, idle-timeout, warm-hours, warm-capacity, "
+    "longest-request, pause, takeover"
 )
 
 

@@ -5,17 +5,18 @@
 
 mod model;
 
+use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use sagemaker_scale_to_zero::payload;
 use sagemaker_scale_to_zero::reconcile::{
     AlarmKind, Change, Decision, FindingCode, Manage, PolicyName, PolicyType, Request, Rules, ScalableTarget,
-    ScalingPolicy, Settings, Suspended, Tags, TargetTracking, Wish, desired,
+    ScalingPolicy, ScheduledAction, Settings, Suspended, Tags, TargetTracking, Wish, desired, desired_beside,
 };
 use serde_json::Value;
 
-use model::{Account, DrivenAlarm, Policy, PolicyContent, Resources, endpoint_name, is_empty, variant_name};
+use model::{Account, Action, DrivenAlarm, Policy, PolicyContent, Resources, endpoint_name, is_empty, variant_name};
 
 fn rules() -> Rules {
     Rules {
@@ -42,6 +43,10 @@ fn any_tags() -> impl Strategy<Value = Tags> {
         ("idle-timeout", "5m"),
         ("idle-timeout", "1h"),
         ("longest-request", "30m"),
+        ("warm-hours", "MON-FRI 08:00-18:00 Europe/Berlin"),
+        ("warm-hours", "SAT+SUN 22:00-06:00 America/New_York"),
+        ("warm-hours.late", "MON-SUN 16:00-24:00 UTC"),
+        ("warm-capacity", "2"),
         ("pause", "true"),
         ("pause", "scale-in"),
         ("takeover", "true"),
@@ -86,7 +91,7 @@ fn any_own_policy() -> impl Strategy<Value = PolicyContent> {
     let known = (any::<bool>(), 1..4i32, any::<bool>()).prop_map(|(is_wake, number, disable_scale_in)| {
         let settings =
             Settings { wake_instances: number, backlog_per_instance: f64::from(number), ..Settings::default() };
-        let policies = desired(&endpoint_name(), &settings).policies;
+        let policies = desired(&endpoint_name(), &settings, Timestamp::UNIX_EPOCH).policies;
         let name = if is_wake { PolicyName::Wake } else { PolicyName::Backlog };
         match policies[&name].clone() {
             ScalingPolicy::TargetTracking(tracking) => {
@@ -99,19 +104,38 @@ fn any_own_policy() -> impl Strategy<Value = PolicyContent> {
     prop_oneof![4 => known, 1 => other.prop_map(PolicyContent::Other)]
 }
 
+fn any_action() -> impl Strategy<Value = Action> {
+    let known = ScheduledAction {
+        schedule: "cron(0 8 ? * MON,TUE,WED,THU,FRI *)".to_owned(),
+        timezone: "Europe/Berlin".to_owned(),
+        min_capacity: 1,
+    };
+    prop_oneof![
+        (0..3i32).prop_map(move |min_capacity| Action::Known(ScheduledAction { min_capacity, ..known.clone() })),
+        Just(Action::Other),
+    ]
+}
+
+/// Any hour of two weeks, of which one has a change of summer time in Berlin and not in New York.
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    let first: Timestamp = "2026-03-23T00:00:00Z".parse().unwrap();
+    (0..14 * 24i64).prop_map(move |hours| first + hours.hours())
+}
+
 /// Whatever may hang on a variant: ours, half of ours, edited, and another owner's.
 fn any_resources() -> impl Strategy<Value = Resources> {
     let own = btree_map(select(PolicyName::ALL.to_vec()), any_own_policy(), 0..3);
     let alarms = btree_set(select(AlarmKind::ALL.to_vec()), 0..2);
     let foreign = btree_set(select(vec!["theirs", "another"]), 0..2);
-    let actions = btree_set(select(vec!["nightly", "scale-to-zero-warm-start"]), 0..2);
+    let names = vec!["nightly", "scale-to-zero-warm-start", "scale-to-zero-warm-end.old"];
+    let actions = btree_map(select(names), any_action(), 0..3);
     let with_target = (any_target(), own, foreign, actions);
     (proptest::option::of(with_target), alarms, any::<bool>(), any::<bool>()).prop_map(
         |(on_target, alarms, dangling, edited)| {
             let mut resources = Resources::default();
             if let Some((target, own, foreign, actions)) = on_target {
                 resources.target = Some(target);
-                resources.actions = actions.into_iter().map(str::to_owned).collect();
+                resources.actions = actions.into_iter().map(|(name, action)| (name.to_owned(), action)).collect();
                 let mut trackings = 0;
                 for (name, content) in own {
                     // AWS holds one target-tracking policy a metric.
@@ -127,7 +151,8 @@ fn any_resources() -> impl Strategy<Value = Resources> {
                     resources.policies.insert(name.to_owned(), Policy { id: 200, content });
                 }
             }
-            let mut alarm = desired(&endpoint_name(), &Settings::default()).alarms[&AlarmKind::Wake].clone();
+            let usual = desired(&endpoint_name(), &Settings::default(), Timestamp::UNIX_EPOCH);
+            let mut alarm = usual.alarms[&AlarmKind::Wake].clone();
             alarm.threshold += f64::from(i8::from(edited));
             for kind in alarms {
                 let id = resources.policies.get(kind.policy().as_str()).map_or(0, |policy| policy.id);
@@ -140,12 +165,13 @@ fn any_resources() -> impl Strategy<Value = Resources> {
 }
 
 fn any_account(tags: impl Strategy<Value = Tags>) -> impl Strategy<Value = Account> {
-    (tags, any_resources(), 0..6i32).prop_map(|(tags, resources, instances)| {
+    (tags, any_resources(), 0..6i32, any_time()).prop_map(|(tags, resources, instances, now)| {
         let bounds =
             resources.target.as_ref().map_or((0, i32::MAX), |target| (target.min_capacity, target.max_capacity));
         let instances = instances.clamp(bounds.0, bounds.1);
         let mut account = Account::with_endpoint("AllTraffic", instances, tags);
         account.resources.insert(variant_name("AllTraffic"), resources);
+        account.now = now;
         account
     })
 }
@@ -171,7 +197,8 @@ fn assert_settled(account: &Account, decision: &Decision) {
         Decision::Configure(..) => {
             let (variant, _) = account.endpoint.as_ref().unwrap();
             let Ok(Wish::Managed(settings)) = rules().read(&account.tags) else { panic!("configured unasked") };
-            assert_eq!(account.observed(variant), desired(&endpoint_name(), &settings));
+            let observed = account.observed(variant);
+            assert_eq!(observed, desired_beside(&endpoint_name(), &settings, &observed, account.now));
         }
         Decision::Remove(..) | Decision::Skip(_) => assert_eq!(account.ours(), Vec::<String>::new()),
         Decision::Invalid(_) | Decision::Conflict(..) => {}
@@ -230,7 +257,7 @@ proptest! {
         let theirs = |account: &Account| {
             let resources = &account.resources[&variant_name("AllTraffic")];
             let policies = resources.policies.keys().filter(|name| PolicyName::owned(name).is_none());
-            let actions = resources.actions.iter().filter(|name| *name == "nightly");
+            let actions = resources.actions.keys().filter(|name| *name == "nightly");
             policies.chain(actions).cloned().collect::<Vec<_>>()
         };
         let before = theirs(&account);
@@ -260,7 +287,7 @@ proptest! {
     fn an_untagged_endpoint_with_nothing_of_ours_is_never_written(mut account in any_account(Just(Tags::new()))) {
         for resources in account.resources.values_mut() {
             resources.policies.retain(|name, _| PolicyName::owned(name).is_none());
-            resources.actions.retain(|name| name == "nightly");
+            resources.actions.retain(|name, _| name == "nightly");
             resources.alarms.clear();
         }
         let before = account.clone();
@@ -287,6 +314,10 @@ enum Happening {
     /// Whatever the policies may do to the instances now.
     ScaleIn,
     ScaleOut,
+    /// Hours go by; the scheduled actions may have run on time or not.
+    Wait(i64),
+    /// A scheduled action runs.
+    Schedule(usize),
     /// Somebody deletes a policy by hand.
     Meddle(PolicyName),
 }
@@ -303,6 +334,8 @@ fn any_happening() -> impl Strategy<Value = Happening> {
         1 => (1..5i32).prop_map(Happening::Create),
         3 => Just(Happening::ScaleIn),
         2 => Just(Happening::ScaleOut),
+        2 => (1..40i64).prop_map(Happening::Wait),
+        3 => (0..4usize).prop_map(Happening::Schedule),
         1 => select(PolicyName::ALL.to_vec()).prop_map(Happening::Meddle),
     ]
 }
@@ -368,11 +401,27 @@ fn happen(account: &mut Account, happening: &Happening) {
                 account.endpoint = Some((variant, instances.max(1)));
             }
         }
+        Happening::Wait(hours) => account.now += hours.hours(),
+        Happening::Schedule(place) => run_action(account, *place),
         Happening::Meddle(policy) => {
             for resources in account.resources.values_mut() {
                 resources.policies.remove(policy.as_str());
             }
         }
+    }
+}
+
+/// `MinCapacity` as the action says, which pulls the instances up to it but never down.
+fn run_action(account: &mut Account, place: usize) {
+    let Some((variant, instances)) = account.endpoint.clone() else { return };
+    let Some(resources) = account.resources.get_mut(&variant) else { return };
+    let (Some(target), Some(Action::Known(action))) = (&mut resources.target, resources.actions.values().nth(place))
+    else {
+        return;
+    };
+    if !target.suspended.scheduled {
+        target.min_capacity = action.min_capacity.min(target.max_capacity);
+        account.endpoint = Some((variant, instances.max(target.min_capacity)));
     }
 }
 

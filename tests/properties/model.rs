@@ -1,12 +1,14 @@
 //! A reference model of an account: one endpoint, and what Application Auto Scaling and CloudWatch hold for it. It
 //! refuses what AWS refuses, and hands out a fresh id with every policy that is created, as AWS does with ARNs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 
 use sagemaker_scale_to_zero::reconcile::{
     Alarm, AlarmKind, Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, FindingCode, Foreign,
     ForeignKind, Hosting, Inference, PolicyName, PolicyType, Readings, Removal, Request, Rules, ScalableTarget,
-    Scaling, ScalingPolicy, Tags, TargetTracking, Variant, VariantName, VariantPlan, decide, explain,
+    Scaling, ScalingPolicy, ScheduledAction, Tags, TargetTracking, Variant, VariantName, VariantPlan, decide, explain,
 };
 
 pub(crate) fn endpoint_name() -> EndpointName {
@@ -37,12 +39,19 @@ pub(crate) struct DrivenAlarm {
     pub(crate) drives: u32,
 }
 
+/// A scheduled action as we would write it, or something else: another's, or edited by hand.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    Known(ScheduledAction),
+    Other,
+}
+
 /// What hangs on one variant's name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Resources {
     pub(crate) target: Option<ScalableTarget>,
     pub(crate) policies: BTreeMap<String, Policy>,
-    pub(crate) actions: BTreeSet<String>,
+    pub(crate) actions: BTreeMap<String, Action>,
     pub(crate) alarms: BTreeMap<AlarmKind, DrivenAlarm>,
 }
 
@@ -53,6 +62,7 @@ pub(crate) struct Account {
     pub(crate) updating: bool,
     pub(crate) tags: Tags,
     pub(crate) resources: BTreeMap<VariantName, Resources>,
+    pub(crate) now: Timestamp,
     next_id: u32,
 }
 
@@ -63,6 +73,7 @@ impl Account {
             updating: false,
             tags,
             resources: BTreeMap::new(),
+            now: Timestamp::UNIX_EPOCH,
             next_id: 1,
         }
     }
@@ -100,7 +111,7 @@ impl Account {
     }
 
     pub(crate) fn decide(&self, request: Request, rules: &Rules) -> Decision {
-        decide(request, rules, self.observed_endpoint().as_ref(), &self.observed_scaling())
+        decide(request, rules, self.observed_endpoint().as_ref(), &self.observed_scaling(), self.now)
     }
 
     /// The codes of the findings, with nothing read beside what a decision needs.
@@ -192,9 +203,14 @@ impl Account {
                 resources.policies.remove(name).ok_or("ObjectNotFoundException: no such policy")?;
             }
             Change::DeleteScheduledAction(name) => {
-                if !resources.actions.remove(name) {
-                    return Err("ObjectNotFoundException: no such action");
+                resources.actions.remove(name).ok_or("ObjectNotFoundException: no such action")?;
+            }
+            Change::PutScheduledAction(name, action) => {
+                resources.target.as_ref().ok_or("ObjectNotFoundException: no scalable target")?;
+                if matches!(resources.actions.get(name), Some(Action::Other)) {
+                    return Err("what was edited by hand would stay in part");
                 }
+                resources.actions.insert(name.clone(), Action::Known(action.clone()));
             }
             Change::DeleteAlarms(kinds) => {
                 for kind in kinds {
@@ -215,9 +231,10 @@ impl Account {
     pub(crate) fn is_stranded(&self) -> bool {
         let Some((variant, instances)) = &self.endpoint else { return false };
         let scaling = self.observed(variant);
-        let keeps_one = scaling.target.as_ref().is_some_and(|target| target.min_capacity > 0);
-        let may_sleep = scaling.can_scale_in() && scaling.target.as_ref().is_some_and(ScalableTarget::may_reach_zero);
-        (*instances == 0 || may_sleep) && !keeps_one && !scaling.can_wake()
+        let is_raised = scaling.target.as_ref().is_some_and(|target| target.min_capacity > 0);
+        let has_none = *instances == 0 && !is_raised;
+        let may_sleep = scaling.can_scale_in() && scaling.may_reach_zero();
+        (has_none || may_sleep) && !scaling.can_wake()
     }
 
     /// Everything in the account that bears one of our names.
@@ -226,7 +243,7 @@ impl Account {
         for (variant, resources) in &self.resources {
             let policies = resources.policies.keys().filter(|name| PolicyName::owned(name).is_some());
             found.extend(policies.map(|name| format!("{variant}: policy {name}")));
-            let actions = resources.actions.iter().filter(|name| name.starts_with("scale-to-zero-warm"));
+            let actions = resources.actions.keys().filter(|name| name.starts_with("scale-to-zero-warm"));
             found.extend(actions.map(|name| format!("{variant}: action {name}")));
             found.extend(resources.alarms.keys().map(|kind| format!("{variant}: alarm {kind:?}")));
         }
@@ -253,11 +270,13 @@ impl Resources {
                 (Some(name), PolicyContent::Other(kind)) => _ = scaling.strays.policies.insert(name, *kind),
             }
         }
-        for name in &self.actions {
-            if name.starts_with("scale-to-zero-warm") {
-                scaling.actions.insert(name.clone());
-            } else {
-                scaling.foreign.insert(foreign(ForeignKind::ScheduledAction, name));
+        for (name, action) in &self.actions {
+            match action {
+                _ if !name.starts_with("scale-to-zero-warm") => {
+                    scaling.foreign.insert(foreign(ForeignKind::ScheduledAction, name));
+                }
+                Action::Known(known) => _ = scaling.actions.insert(name.clone(), known.clone()),
+                Action::Other => _ = scaling.strays.actions.insert(name.clone()),
             }
         }
         for (kind, driven) in &self.alarms {
