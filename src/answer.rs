@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 
+use crate::explanation::Explanation;
 use crate::reconcile::{
     Adjustment, Change, Comparison, Conflict, EndpointName, ForeignKind, MissingData, Pause, Problem, ScalingPolicy,
     SkipReason, Statistic, VariantPlan, alarm_name, resource_id,
@@ -116,6 +117,7 @@ pub enum Outcome {
     Skipped(SkipReason),
     Invalid(Vec<Problem>),
     Conflict { conflicts: Vec<Conflict>, takeover_tag: String },
+    Explained(Explanation),
 }
 
 impl Outcome {
@@ -130,6 +132,7 @@ impl Outcome {
             Self::Skipped(_) => "skipped",
             Self::Invalid(_) => "invalid",
             Self::Conflict { .. } => "conflict",
+            Self::Explained(_) => "explained",
         }
     }
 
@@ -142,7 +145,7 @@ impl Outcome {
             | Self::Planned(plans)
             | Self::Removed(plans)
             | Self::Removing(plans) => plans,
-            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } => &[],
+            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } | Self::Explained(_) => &[],
         }
     }
 }
@@ -230,6 +233,7 @@ impl Answer {
                      have these replaced, or take them away, or opt the endpoint out"
                 ));
             }
+            Outcome::Explained(explanation) => explanation.add_to(answer),
         }
     }
 }

@@ -14,10 +14,11 @@ use crate::answer::{Answer, Outcome, Reply};
 use crate::aws::{Aws, Observed};
 use crate::config::Config;
 use crate::error::Error;
+use crate::explanation::Explanation;
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
-    Decision, Endpoint, EndpointName, Hints, Key, Manage, Pause, Removal, Request, Scaling, SkipReason, VariantName,
-    VariantPlan, decide,
+    Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request, Scaling,
+    SkipReason, VariantName, VariantPlan, decide, way_to_another_instance_type,
 };
 use crate::telemetry::{self, Cost};
 
@@ -113,6 +114,7 @@ impl Function {
             Invocation::Endpoint { verb, name, arn, hints } => {
                 self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), hints).await.map(Reply::Endpoint)
             }
+            Invocation::Explain { name } => self.explain(&name, deadline).await.map(Reply::Endpoint),
             Invocation::Fleet { verb, after } => self.sweep(verb, after.as_ref(), deadline).await.map(Reply::Fleet),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
         }
@@ -149,6 +151,36 @@ impl Function {
             }
             (Verb::Plan, _) | (_, None) => Ok(answer),
         }
+    }
+
+    /// Reads what AWS says about an endpoint and why nothing more happens with it, and writes nothing.
+    async fn explain(&self, name: &EndpointName, deadline: Option<Deadline>) -> Result<Answer, Error> {
+        let rules = &self.config.rules;
+        let hints = Hints { is_likely_ours: true, in_any_status: true, ..Hints::default() };
+        let observed = self.aws.observe(name, rules, &hints).await?;
+        // What stands in the way beside the status is of interest too.
+        let settled = observed.endpoint.clone().map(|endpoint| match endpoint.status {
+            EndpointStatus::Failed | EndpointStatus::Other => {
+                Endpoint { status: EndpointStatus::InService, ..endpoint }
+            }
+            EndpointStatus::InService | EndpointStatus::Deleting => endpoint,
+        });
+        let decision = decide(Request::Event, rules, settled.as_ref(), &observed.scaling, self.time());
+        let readings = self.aws.readings(&observed, rules, (self.now)(), deadline.map(Deadline::half_left)).await;
+        let explanation = Explanation::new(&Facts {
+            rules,
+            endpoint: observed.endpoint.as_ref(),
+            status: observed.status.as_deref(),
+            scaling: &observed.scaling,
+            decision: &decision,
+            readings: &readings,
+        });
+        Ok(Answer {
+            endpoint: Some(observed.name),
+            outcome: Outcome::Explained(explanation),
+            pause: Pause::No,
+            note: None,
+        })
     }
 
     async fn observe(
@@ -200,18 +232,10 @@ impl Function {
         Answer { endpoint: Some(name.clone()), outcome, pause, note }
     }
 
-    /// SageMaker refuses to change the instance type of a variant that is a scalable target
-    /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html>), and its message doesn't say the
-    /// way through.
     fn failed_update(&self, endpoint: &Endpoint) -> Option<String> {
         let reason = endpoint.failure_reason.as_deref()?;
-        let is_about_scaling = ["scaling", "scalable"].iter().any(|word| reason.to_ascii_lowercase().contains(word));
-        let way_through = format!(
-            "; to change the instance type, set the tag {} to false, wait until the answer is removed, update the \
-             endpoint, and set the tag to true again",
-            self.config.rules.tag(Key::Enabled)
-        );
-        Some(format!("the endpoint's last update failed: {reason}{}", if is_about_scaling { &way_through } else { "" }))
+        let way_through = way_to_another_instance_type(&self.config.rules, reason).map(|way| format!("; {way}"));
+        Some(format!("the endpoint's last update failed: {reason}{}", way_through.unwrap_or_default()))
     }
 
     /// For decisions: the years that a timestamp can't hold are none in which this runs.
@@ -257,6 +281,11 @@ pub(crate) struct Deadline {
 impl Deadline {
     fn after(total: Duration) -> Self {
         Self { end: tokio::time::Instant::now() + total, total }
+    }
+
+    /// Half of the time that is left.
+    fn half_left(self) -> Duration {
+        self.end.saturating_duration_since(tokio::time::Instant::now()) / 2
     }
 
     /// Less than a quarter of the time is left.

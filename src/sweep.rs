@@ -104,7 +104,9 @@ impl Function {
         match status {
             EndpointStatus::InService => {}
             EndpointStatus::Deleting if has_ours => {}
-            EndpointStatus::Deleting | EndpointStatus::Other => return skipped(SkipReason::NotInService),
+            EndpointStatus::Deleting | EndpointStatus::Failed | EndpointStatus::Other => {
+                return skipped(SkipReason::NotInService);
+            }
         }
         let wish = self.config.rules.read(tags);
         let is_wanted = !matches!(wish, Ok(Wish::None | Wish::OptOut)) && verb != FleetVerb::Remove;
@@ -178,7 +180,7 @@ impl Function {
         }
         let results: Vec<_> = stream::iter(work)
             .map(async |Work { endpoint, variants, .. }| {
-                let hints = Hints { is_likely_ours: true, variants };
+                let hints = Hints { is_likely_ours: true, variants, ..Hints::default() };
                 self.handle_endpoint(aws, verb_for_one, &endpoint, None, hints).await
             })
             .buffered(CHANGES_AT_ONCE)

@@ -92,9 +92,16 @@ fn endpoint_answered(request_id: &str, answer: &Answer, cost: Cost) {
     let outcome = answer.outcome.as_str();
     let changes: Vec<&str> = answer.outcome.plans().iter().flat_map(|plan| &plan.changes).map(change_code).collect();
     let changes = changes.join(" ");
+    let findings = findings(&answer.outcome);
     let detail = detail(&answer.outcome);
     let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
-    tracing::info!(endpoint, outcome, changes, aws_calls, milliseconds, request_id, "{outcome}{detail}");
+    tracing::info!(endpoint, outcome, changes, findings, aws_calls, milliseconds, request_id, "{outcome}{detail}");
+}
+
+/// The codes of what was found, where somebody asked.
+fn findings(outcome: &Outcome) -> Option<String> {
+    let Outcome::Explained(explanation) = outcome else { return None };
+    Some(explanation.codes().collect::<Vec<_>>().join(" "))
 }
 
 /// The one line of an invocation that failed.
@@ -126,6 +133,7 @@ fn detail(outcome: &Outcome) -> String {
         | Outcome::Unchanged(_)
         | Outcome::Planned(_)
         | Outcome::Removed(_)
-        | Outcome::Removing(_) => String::new(),
+        | Outcome::Removing(_)
+        | Outcome::Explained(_) => String::new(),
     }
 }

@@ -6,6 +6,7 @@ mod cloudwatch;
 mod error;
 mod observe;
 mod queue;
+mod readings;
 mod retry;
 mod sagemaker;
 mod survey;

@@ -13,6 +13,7 @@ use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Hosting, Inferenc
 pub(super) struct Described {
     /// Without tags and instance types.
     pub(super) endpoint: Endpoint,
+    pub(super) status: Option<String>,
     pub(super) arn: String,
     pub(super) config_name: Option<String>,
 }
@@ -109,6 +110,7 @@ pub(super) fn status(status: Option<&SdkStatus>) -> EndpointStatus {
     match status {
         Some(SdkStatus::InService) => EndpointStatus::InService,
         Some(SdkStatus::Deleting) => EndpointStatus::Deleting,
+        Some(SdkStatus::Failed | SdkStatus::UpdateRollbackFailed | SdkStatus::OutOfService) => EndpointStatus::Failed,
         _ => EndpointStatus::Other,
     }
 }
@@ -117,6 +119,7 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
     let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
     let status = status(output.endpoint_status());
     Ok(Described {
+        status: output.endpoint_status().map(|status| status.as_str().to_owned()),
         endpoint: Endpoint {
             name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,
             status,

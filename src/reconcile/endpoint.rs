@@ -32,7 +32,9 @@ pub enum Inference {
 pub enum EndpointStatus {
     InService,
     Deleting,
-    /// Creating, Updating, `RollingBack`, Failed, … : nothing may be written now.
+    /// Failed, `UpdateRollbackFailed`, `OutOfService`: nothing may be written until somebody updates the endpoint.
+    Failed,
+    /// Creating, Updating, `RollingBack`, … : nothing may be written now.
     Other,
 }
 

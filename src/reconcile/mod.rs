@@ -5,6 +5,7 @@
 
 mod desired;
 mod endpoint;
+mod explain;
 mod names;
 mod plan;
 mod scaling;
@@ -18,6 +19,10 @@ use jiff::Timestamp;
 
 pub use desired::{desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
+pub use explain::{
+    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, ScalingActivity,
+    Unreadable, backlog_window, explain, pending_changes, way_to_another_instance_type,
+};
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
     resource_id, variant_of,
@@ -48,6 +53,8 @@ pub struct Hints {
     pub is_likely_ours: bool,
     /// Variants that may have left something behind, beside those that the endpoint has and those of its alarms.
     pub variants: Vec<VariantName>,
+    /// Worth reading whole even while nothing may be written: somebody asks what is there.
+    pub in_any_status: bool,
 }
 
 /// Why nothing is to be done.
@@ -97,7 +104,7 @@ pub fn decide(
     match endpoint.status {
         EndpointStatus::InService => {}
         EndpointStatus::Deleting => return clean_up(observed, SkipReason::NotInService),
-        EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
+        EndpointStatus::Failed | EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
     }
     let wish = rules.read(&endpoint.tags);
     let finishes_removal = request == Request::Event && observed.values().any(|scaling| is_leaving(scaling, &wish));

@@ -37,6 +37,10 @@ def plan(endpoint: str = "demo") -> Json:
     return {"action": "plan", "endpoint": endpoint}
 
 
+def explain(endpoint: str = "demo") -> Json:
+    return {"action": "explain", "endpoint": endpoint}
+
+
 def remove(endpoint: str = "demo") -> Json:
     return {"action": "remove", "endpoint": endpoint}
 

@@ -25,6 +25,7 @@ from support import (
     apply,
     autoscaling,
     client,
+    explain,
     failure,
     plan,
     tags,
@@ -162,6 +163,16 @@ def sweep(aws: LocalAws, function: Function) -> Json:
     return function.invoke({"action": "sweep"})
 
 
+def forgotten_pause(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED | {f"{PREFIX}pause": "scale-in"})
+    function.invoke(apply())
+    for alarm in [wake_alarm_name(), *aws.tracking_alarms("demo").values()]:
+        state = "ALARM" if "Low" in alarm else "OK"
+        aws.set_alarm_state(alarm, state, "Threshold Crossed: …")
+    aws.publish_backlog("demo", 0)
+    return function.invoke(explain())
+
+
 def first_apply(aws: LocalAws, function: Function) -> Json:
     aws.create_endpoint("demo", tags=ENABLED)
     return function.invoke(apply())
@@ -178,6 +189,7 @@ ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
     "conflict": conflict,
     "denied": denied,
     "sweep": sweep,
+    "explain": forgotten_pause,
 }
 
 
@@ -292,6 +304,15 @@ def test_the_outcomes_are_those_of_the_sources() -> None:
 
 def test_the_reasons_are_those_of_the_sources() -> None:
     assert [plain(row[0]) for row in table("reasons")] == arms("answer.rs", "reason_code")
+
+
+def test_the_findings_are_those_of_the_sources() -> None:
+    assert [plain(row[0]) for row in table("findings")] == arms("explanation.rs", "finding_code")
+
+
+def test_a_finding_is_about_what_the_sources_know() -> None:
+    words = {word for row in table("findings") for word in row[1].split(", ")}
+    assert words == set(arms("explanation.rs", "about_word"))
 
 
 def test_every_change_is_named() -> None:
