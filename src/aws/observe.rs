@@ -24,6 +24,8 @@ pub struct Observed {
     pub name: EndpointName,
     /// `None`: there is no such endpoint.
     pub endpoint: Option<Endpoint>,
+    /// Of the endpoint; only tags are written by it.
+    pub(super) arn: Option<String>,
     /// Of the endpoint's variants, and of those that are gone but left something behind. Empty where nothing of ours
     /// is expected.
     pub scaling: BTreeMap<VariantName, Scaling>,
@@ -87,6 +89,7 @@ impl Aws {
             config.complete(&mut endpoint);
         }
         observed.endpoint = Some(endpoint);
+        observed.arn = Some(arn);
         Ok(observed)
     }
 
@@ -141,6 +144,6 @@ impl Aws {
 
 impl Observed {
     pub(super) fn bare(name: EndpointName) -> Self {
-        Self { name, endpoint: None, scaling: BTreeMap::new(), policy_arns: BTreeMap::new() }
+        Self { name, endpoint: None, arn: None, scaling: BTreeMap::new(), policy_arns: BTreeMap::new() }
     }
 }

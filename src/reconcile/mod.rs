@@ -9,6 +9,7 @@ mod names;
 mod plan;
 mod scaling;
 mod settings;
+mod status;
 mod values;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use scaling::{
     ScalingPolicy, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
 };
 pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+pub use status::{StatusTag, status_tag};
 
 /// Why an endpoint is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
