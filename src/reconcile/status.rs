@@ -111,8 +111,8 @@ mod tests {
         Decision::Conflict(names.iter().map(conflict).collect(), Pause::No)
     }
 
-    fn set(text: &str) -> Option<StatusTag> {
-        Some(StatusTag::Set(text.to_owned()))
+    fn set(text: &str) -> StatusTag {
+        StatusTag::Set(text.to_owned())
     }
 
     #[test]
@@ -136,8 +136,8 @@ mod tests {
                  action at night on AllTraffic",
             ),
         ] {
-            assert_eq!(decided(&decision, None), set(want));
-            assert_eq!(decided(&decision, Some("invalid: as before")), set(want));
+            assert_eq!(decided(&decision, None), Some(set(want)));
+            assert_eq!(decided(&decision, Some("invalid: as before")), Some(set(want)));
             assert_eq!(decided(&decision, Some(want)), None, "it already says so");
         }
     }
