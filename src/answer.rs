@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::explanation::Explanation;
 use crate::reconcile::{
     Adjustment, Change, Comparison, Conflict, EndpointName, ForeignKind, MissingData, Pause, Problem, ScalingPolicy,
-    SkipReason, Statistic, VariantPlan, alarm_name, resource_id,
+    SkipReason, Statistic, StatusTag, VariantPlan, alarm_name, resource_id,
 };
 
 /// What an invocation answers.
@@ -21,6 +21,16 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// `None` for a batch: each message of it has its own.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Self::Endpoint(answer) => Some(answer.outcome.as_str()),
+            Self::Fleet(_) => Some("swept"),
+            Self::Batch(_) => None,
+        }
+    }
+
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -36,7 +46,7 @@ impl Reply {
 pub struct FleetAnswer {
     pub endpoints: usize,
     pub counts: BTreeMap<&'static str, usize>,
-    /// Those that are neither `unchanged` nor `skipped`, as far as they fit.
+    /// Those that are neither `unchanged` nor `skipped`, or whose status tag changes; as far as they fit.
     results: Vec<Value>,
     results_bytes: usize,
     /// How many results didn't fit.
@@ -59,7 +69,8 @@ impl FleetAnswer {
     pub fn add(&mut self, answer: &Answer) {
         self.endpoints += 1;
         *self.counts.entry(answer.outcome.as_str()).or_default() += 1;
-        if matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_)) {
+        let is_idle = matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_));
+        if is_idle && answer.status_tag.is_none() {
             return;
         }
         let is_concern = matches!(answer.outcome, Outcome::Invalid(_) | Outcome::Conflict { .. });
@@ -103,6 +114,8 @@ pub struct Answer {
     pub endpoint: Option<EndpointName>,
     pub outcome: Outcome,
     pub pause: Pause,
+    /// What becomes of the status tag; `None` where it stays as it is.
+    pub status_tag: Option<StatusTag>,
     /// Something that the user should know beside the outcome.
     pub note: Option<String>,
 }
@@ -183,7 +196,7 @@ pub fn change_code(change: &Change) -> &'static str {
 impl Answer {
     #[must_use]
     pub fn skipped(endpoint: Option<EndpointName>, reason: SkipReason) -> Self {
-        Self { endpoint, outcome: Outcome::Skipped(reason), pause: Pause::No, note: None }
+        Self { endpoint, outcome: Outcome::Skipped(reason), pause: Pause::No, status_tag: None, note: None }
     }
 
     #[must_use]
@@ -203,6 +216,11 @@ impl Answer {
             Pause::No => {}
             Pause::ScaleIn => answer["paused"] = json!("scale-in"),
             Pause::All => answer["paused"] = json!(true),
+        }
+        match &self.status_tag {
+            None => {}
+            Some(StatusTag::Set(text)) => answer["statusTag"] = json!(text),
+            Some(StatusTag::Delete) => answer["statusTag"] = Value::Null,
         }
         if let Some(note) = &self.note {
             answer["note"] = json!(note);

@@ -15,12 +15,13 @@ use crate::aws::{Aws, Observed};
 use crate::config::Config;
 use crate::error::Error;
 use crate::explanation::Explanation;
+use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
-    Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request, Scaling,
-    SkipReason, VariantName, VariantPlan, decide, way_to_another_instance_type,
+    Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request,
+    Scaling, SkipReason, VariantName, VariantPlan, decide, status_tag, way_to_another_instance_type,
 };
-use crate::telemetry::{self, Cost};
+use crate::telemetry;
 
 /// The function, as it lives over the invocations of one execution environment.
 #[derive(Debug)]
@@ -31,12 +32,14 @@ pub struct Function {
     now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
     managed: Mutex<BTreeSet<EndpointName>>,
+    /// Of the invocation that is going on. There is one at a time.
+    tally: Mutex<Tally>,
 }
 
 impl Function {
     #[must_use]
     pub fn new(aws: Aws, config: Config, now: fn() -> SystemTime) -> Self {
-        Self { aws, config, now, managed: Mutex::default() }
+        Self { aws, config, now, managed: Mutex::default(), tally: Mutex::default() }
     }
 
     /// Handles one invocation.
@@ -67,7 +70,7 @@ impl Function {
         response
     }
 
-    /// Handles one payload and logs its one line.
+    /// Handles one payload, logs its one line and writes its metrics.
     async fn handle_one(
         &self,
         invocation: Result<Invocation, InvalidPayload>,
@@ -75,7 +78,7 @@ impl Function {
         request_id: &str,
     ) -> Result<Reply, Error> {
         let started = Instant::now();
-        let calls_before = self.aws.calls();
+        let (calls_before, throttled_before) = (self.aws.calls(), self.aws.throttled_calls());
         let (endpoint, reply) = match invocation {
             Ok(invocation) => {
                 let endpoint = invocation.endpoint().cloned();
@@ -83,12 +86,31 @@ impl Function {
             }
             Err(error) => (None, Err(error.into())),
         };
-        let cost = Cost { aws_calls: self.aws.calls() - calls_before, took: started.elapsed() };
+        let cost = Cost {
+            aws_calls: self.aws.calls() - calls_before,
+            throttled_calls: self.aws.throttled_calls() - throttled_before,
+            took: started.elapsed(),
+        };
         match &reply {
             Ok(reply) => telemetry::answered(request_id, reply, cost),
             Err(error) => telemetry::failed(request_id, endpoint.as_ref(), error, cost),
         }
+        let tally = self.tally(std::mem::take);
+        if let (true, Some(outcome)) = (self.config.metrics, metrics::outcome(&reply)) {
+            for line in metrics::lines(outcome, cost, &tally, (self.now)()) {
+                telemetry::metrics(request_id, line);
+            }
+        }
         reply
+    }
+
+    pub(crate) fn tally<T>(&self, count: impl FnOnce(&mut Tally) -> T) -> T {
+        count(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts a change that has been made.
+    pub(crate) fn made(&self, change: &Change) {
+        self.tally(|tally| tally.made(change));
     }
 
     async fn reply_in_time(&self, invocation: Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
@@ -143,13 +165,30 @@ impl Function {
             self.time(),
         );
         self.remember(&observed.name, &decision);
-        let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
-        match (verb, to_do(&decision)) {
-            (Verb::Apply | Verb::Event | Verb::Remove, Some((plans, outcome))) => {
-                aws.apply(&observed, plans).await?;
-                Ok(Answer { outcome: outcome(plans.to_vec()), ..answer })
+        let mut answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
+        match verb {
+            Verb::Plan => {}
+            Verb::Apply | Verb::Event | Verb::Remove => {
+                if let Some((plans, outcome)) = to_do(&decision) {
+                    aws.apply(&observed, plans, |change| self.made(change)).await?;
+                    answer.outcome = outcome(plans.to_vec());
+                }
+                Self::write_status_tag(aws, &observed, &mut answer).await;
             }
-            (Verb::Plan, _) | (_, None) => Ok(answer),
+        }
+        Ok(answer)
+    }
+
+    /// A status tag that can't be written is no failure: the outcome doesn't depend on it, and an endpoint that has as
+    /// many tags as AWS allows would fail for ever.
+    async fn write_status_tag(aws: &Aws, observed: &Observed, answer: &mut Answer) {
+        let Some(tag) = &answer.status_tag else { return };
+        if let Err(error) = aws.write_status_tag(observed, tag).await {
+            let error = Error::from(error);
+            telemetry::status_tag_failed(&observed.name, &error);
+            let failed = format!("the status tag could not be written: {error}");
+            answer.note = Some(answer.note.take().map_or(failed.clone(), |note| format!("{note}; {failed}")));
+            answer.status_tag = None;
         }
     }
 
@@ -179,6 +218,7 @@ impl Function {
             endpoint: Some(observed.name),
             outcome: Outcome::Explained(explanation),
             pause: Pause::No,
+            status_tag: None,
             note: None,
         })
     }
@@ -229,7 +269,8 @@ impl Function {
             Decision::Skip(_) | Decision::Remove(..) => Pause::No,
         };
         let note = endpoint.and_then(|endpoint| self.failed_update(endpoint));
-        Answer { endpoint: Some(name.clone()), outcome, pause, note }
+        let status_tag = if self.config.status_tag { status_tag(decision, endpoint) } else { None };
+        Answer { endpoint: Some(name.clone()), outcome, pause, status_tag, note }
     }
 
     fn failed_update(&self, endpoint: &Endpoint) -> Option<String> {

@@ -27,6 +27,8 @@ pub struct Observed {
     pub endpoint: Option<Endpoint>,
     /// `EndpointStatus` in SageMaker's own word.
     pub status: Option<String>,
+    /// Of the endpoint; only tags are written by it.
+    pub(super) arn: Option<String>,
     /// Of the endpoint's variants, and of those that are gone but left something behind. Empty where nothing of ours
     /// is expected.
     pub scaling: BTreeMap<VariantName, Scaling>,
@@ -94,7 +96,7 @@ impl Aws {
         if let Some(config) = config {
             config.complete(&mut endpoint);
         }
-        Ok(Observed { endpoint: Some(endpoint), status, ..observed })
+        Ok(Observed { endpoint: Some(endpoint), status, arn: Some(arn), ..observed })
     }
 
     async fn has_own_policy(
@@ -155,6 +157,7 @@ impl Observed {
         Self {
             name,
             endpoint: None,
+            arn: None,
             status: None,
             scaling: BTreeMap::new(),
             policy_arns: BTreeMap::new(),

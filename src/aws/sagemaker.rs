@@ -1,13 +1,17 @@
-//! SageMaker: what an endpoint is. Read only.
+//! SageMaker: what an endpoint is. Nothing of it is written but the status tag.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
-use aws_sdk_sagemaker::types::{EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary};
+use aws_sdk_sagemaker::types::{
+    EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary, Tag,
+};
 
-use super::{ApiError, Aws};
-use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Hosting, Inference, Tags, Variant, VariantName};
+use super::{ApiError, Aws, Observed};
+use crate::reconcile::{
+    Endpoint, EndpointName, EndpointStatus, Hosting, Inference, STATUS_TAG, StatusTag, Tags, Variant, VariantName,
+};
 
 /// What `DescribeEndpoint` alone tells, and what the next reads need.
 pub(super) struct Described {
@@ -86,6 +90,26 @@ impl Aws {
             tags.insert(tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
         }
         Ok(tags)
+    }
+
+    /// Sets the status tag of an endpoint that was read whole, or takes it away.
+    ///
+    /// # Errors
+    /// When `AddTags` or `DeleteTags` fails: say, where the endpoint has as many tags as AWS allows.
+    pub async fn write_status_tag(&self, observed: &Observed, tag: &StatusTag) -> Result<(), ApiError> {
+        let resource = format!("endpoint {}", observed.name);
+        let arn = observed.arn.as_deref().ok_or_else(|| ApiError::incomplete("AddTags", &resource, "EndpointArn"))?;
+        match tag {
+            StatusTag::Set(text) => {
+                let tag = Tag::builder().key(STATUS_TAG).value(text).build();
+                let sent = self.sagemaker.add_tags().resource_arn(arn).tags(tag).send().await;
+                sent.map(|_| ()).map_err(|error| ApiError::new("AddTags", &resource, &error))
+            }
+            StatusTag::Delete => {
+                let sent = self.sagemaker.delete_tags().resource_arn(arn).tag_keys(STATUS_TAG).send().await;
+                sent.map(|_| ()).map_err(|error| ApiError::new("DeleteTags", &resource, &error))
+            }
+        }
     }
 
     /// The name of the endpoint with this ARN, in its own spelling: ARNs are in lower case, names need not be.

@@ -10,6 +10,7 @@ mod names;
 mod plan;
 mod scaling;
 mod settings;
+mod status;
 mod values;
 mod warm;
 
@@ -33,6 +34,7 @@ pub use scaling::{
     ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
 };
 pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+pub use status::{StatusTag, status_tag};
 pub use warm::{WarmHours, WarmWindow, is_warm};
 
 /// Why an endpoint is looked at.

@@ -110,7 +110,7 @@ COSTS_OF_ANOTHER = {
     "first in-service event with tags": Cost(MANAGED, with_tags(state_change()), ALL, 2, CONFIGURING),
     "first tag event": Cost(MANAGED, RETAGGED, ALL, 2, CONFIGURING),
     "first apply": Cost(MANAGED, apply(), ALL, 3, CONFIGURING),
-    "bad tags": Cost({"tags": tags(wake="no")}, state_change(), ALL, 3),
+    "bad tags": Cost({"tags": tags(wake="no")}, state_change(), ALL, 3, ["AddTags"]),
     "untagged, in-service event": Cost({}, state_change(), WITH_TAGS, 2),
     "untagged, apply": Cost({}, apply(), WITH_TAGS, 2),
     "tags of others": Cost({"tags": {"team": "speech"}}, state_change(), WITH_TAGS, 2),

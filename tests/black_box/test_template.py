@@ -115,6 +115,8 @@ CALLED = {
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricAlarm",
+    "sagemaker:AddTags",
+    "sagemaker:DeleteTags",
     "sagemaker:DescribeEndpoint",
     "sagemaker:DescribeEndpointConfig",
     "sagemaker:ListEndpoints",
@@ -390,7 +392,7 @@ def test_the_code_calls_what_it_names_in_its_errors() -> None:
     for path in (ROOT / "src" / "aws").glob("*.rs"):
         named |= set(
             re.findall(
-                r'"((?:Delete|Deregister|Describe|Get|List|Put|Register|Send)[A-Z]\w+)"', path.read_text()
+                r'"((?:Add|Delete|Deregister|Describe|Get|List|Put|Register|Send)[A-Z]\w+)"', path.read_text()
             )
         )
     assert named - {"SendMessageBatch"} | {"SendMessage"} == {action.split(":")[1] for action in CALLED}
@@ -451,6 +453,19 @@ def test_writes_to_scaling_are_confined_to_instance_counts_of_sagemaker() -> Non
             "application-autoscaling:service-namespace": "sagemaker",
             "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
         }
+    }
+
+
+def test_the_only_tag_that_can_be_written_is_the_status_tag() -> None:
+    key = re.search(r'const STATUS_TAG: &str = "(.+)"', (ROOT / "src/reconcile/settings.rs").read_text())
+    assert key
+    tagging = {"sagemaker:AddTags", "sagemaker:DeleteTags"}
+    [statement] = [statement for _, statement in statements() if tagging & set(actions(statement))]
+    assert set(actions(statement)) == tagging
+    # Without the second operator a request that names no key at all would be allowed.
+    assert statement["Condition"] == {
+        "ForAllValues:StringEquals": {"aws:TagKeys": [key[1]]},
+        "Null": {"aws:TagKeys": "false"},
     }
 
 

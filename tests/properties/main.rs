@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on had better stop where it stands")]
 
 mod model;
+mod status;
 
 use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, btree_set, vec};
