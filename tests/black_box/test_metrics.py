@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from fleet import PLAN, REMOVE, SWEEP, create_configured, delete_at_once, put_orphan_alarm
@@ -24,6 +23,7 @@ from support import (
     state_change,
     tags,
 )
+from template import ROOT
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -378,6 +378,11 @@ def test_what_a_sweep_removes_itself_is_counted_once_it_is_gone(aws: LocalAws, f
     function.invoke(SWEEP)
     assert changes(function) == {"delete-alarms": 2}
 
+    create_configured(aws, "orphan")
+    delete_at_once(aws, "orphan")
+    function.invoke(SWEEP)
+    assert changes(function) == {"deregister-scalable-target": 1, "delete-alarms": 1}
+
 
 # The lines.
 
@@ -389,13 +394,22 @@ def test_the_names_are_those_of_the_contract(aws: LocalAws, function: Function) 
     written = {datum.name for datum in emitted(function)}
     dimensions = {key for datum in emitted(function) for key, _ in datum.dimensions}
 
-    source = (Path(__file__).parents[2] / "src" / "metrics.rs").read_text()
+    source = (ROOT / "src" / "metrics.rs").read_text()
     constants = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', source))
     assert constants.pop("NAMESPACE") == NAMESPACE
     assert constants.pop("FAILED") == "failed"
     assert set(constants.values()) == written | dimensions
     assert written == {"Invocations", "Changes", *COSTS, *FLEET}
     assert dimensions == {"Outcome", "Change"}
+
+    documented = re.search(r"<!-- table: metrics -->\n((?:\|.*\n)+)", (ROOT / "README.md").read_text())
+    assert documented
+    rows = [[cell.strip(" `") for cell in row.split("|")[1:4]] for row in documented[1].splitlines()[2:]]
+    by_name = {datum.name: datum for datum in emitted(function)}
+    assert {tuple(row) for row in rows} == {
+        (name, datum.dimensions[0][0] if datum.dimensions else "\N{EN DASH}", datum.unit)
+        for name, datum in by_name.items()
+    }
 
 
 def test_an_endpoint_is_never_a_dimension(aws: LocalAws, function: Function) -> None:

@@ -33,6 +33,8 @@ from tests.black_box.template import (
 
 Metric = tuple[str, str]
 
+METRICS_RS = ROOT / "src" / "metrics.rs"
+
 # What AWS publishes, with the names of its dimensions.
 PUBLISHED: dict[Metric, tuple[str, ...]] = {
     # https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
@@ -66,6 +68,16 @@ COUNTED: dict[Metric, tuple[str, ...]] = {
 }
 
 METRICS = PUBLISHED | COUNTED
+
+
+def test_what_the_function_counts_is_what_its_source_names() -> None:
+    constants = dict(re.findall(r'^pub const (\w+): &str = "(\w+)";', METRICS_RS.read_text(), re.MULTILINE))
+    dimensions = {constants.pop("OUTCOME"), constants.pop("CHANGE")}
+    namespace = constants.pop("NAMESPACE")
+    assert constants.pop("FAILED") == "failed"
+    assert {(namespace, name) for name in constants.values()} == set(COUNTED)
+    assert {dimension for names in COUNTED.values() for dimension in names} == dimensions
+
 
 # What a dimension of a metric of the stack's own parts has to name.
 NAMED_BY = {
