@@ -42,7 +42,13 @@ def start_function(aws: LocalAws) -> Iterator[Callable[..., Function]]:
         yield start
 
 
-@pytest.fixture
-def function(start_function: Callable[..., Function]) -> Function:
-    """The executable with its default settings."""
-    return start_function()
+@pytest.fixture(scope="module")
+def function(request: pytest.FixtureRequest, local_aws: LocalAws) -> Iterator[Function]:
+    """The executable, with the environment variables of the module's `ENVIRONMENT`.
+
+    One process for all tests of a module: what it remembers of one must not matter to the next.
+    """
+    environment = getattr(request.module, "ENVIRONMENT", {})
+    with Function(aws_url=local_aws.url, environment=environment) as function:
+        yield function
+        assert function.stray_output == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,14 +29,6 @@ from local.account import Account
 from local.aws import LocalAws
 from local.runtime import Function, FunctionError
 from local.services import OPERATIONS, sagemaker
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
-
 
 SKIPPED: dict[str, tuple[dict[str, Any], str]] = {
     "untagged": ({}, "not-managed"),

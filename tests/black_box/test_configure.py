@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,15 +32,6 @@ from local.account import Account
 from local.aws import LocalAws
 from local.runtime import Function
 from local.services import OPERATIONS
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    """One process for all tests here: what it remembers of one must not matter to the next."""
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
-
 
 BOTH_WAYS = pytest.mark.parametrize(
     "payload", [state_change("demo"), apply("demo")], ids=["in-service event", "apply"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,13 +34,6 @@ PUT_POLICY = ["PutScalingPolicy"]
 PUT_ALARM = ["PutMetricAlarm"]
 
 OTHER_ARN = "arn:aws:sns:eu-west-1:123456789012:pager"
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 def edited(value: Any, path: tuple[Any, ...], new: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from support import (
@@ -151,13 +150,6 @@ ERRORS = {
     "bad-sweep-of-one-endpoint.json": 'received the unknown key "endpoint" beside the action "sweep"',
     "bad-unknown-action.json": 'received the unknown action "aply"',
 }
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 @pytest.fixture

@@ -51,13 +51,6 @@ READS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
-
-
 # The works that the function does, each of several writes.
 
 

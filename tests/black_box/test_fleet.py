@@ -77,14 +77,6 @@ def queue(aws: LocalAws) -> WorkQueue:
 
 
 @pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    """Without a work queue: a sweep does all by itself."""
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
-
-
-@pytest.fixture(scope="module")
 def queueing(local_aws: LocalAws) -> Iterator[Function]:
     """With the work queue, whose URL is the same in every test."""
     with Function(aws_url=local_aws.url, environment=_with_queue(local_aws)) as function:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,7 @@ from local.runtime import Function, FunctionDied
 IDLE_ALARM = f"scale-to-zero/demo/{VARIANT}/idle"
 TIMEOUT, LONGEST = f"{PREFIX}idle-timeout", f"{PREFIX}longest-request"
 TOO_SHORT = "a request that takes so long could be killed by scaling in"
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
-        yield function
-        assert function.stray_output == []
+ENVIRONMENT = WITHOUT_STATUS_TAG
 
 
 # What the timeout adds to answers and to what AWS holds.

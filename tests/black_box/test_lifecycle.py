@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
@@ -46,13 +46,6 @@ REMOVING = [DEREGISTERED, delete_wake_alarm()]
 LEAVING = registered(1, 5, scale_in=True, scheduled=True)
 
 Start = Callable[..., Function]
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,13 +28,6 @@ from local.faults import Fault
 from local.runtime import Function
 
 LEVELS = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"}
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 def the_line(function: Function) -> Json:

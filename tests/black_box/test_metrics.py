@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -40,13 +40,6 @@ SEVERITY = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 UNITS = {"Count", "Milliseconds"}
 
 CONFIGURED = {"register-scalable-target": 1, "put-scaling-policy": 2, "put-metric-alarm": 1}
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 # CloudWatch's side: CloudWatch_Embedded_Metric_Format_Specification in the user guide of CloudWatch.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,13 +51,7 @@ ADVICE = (
     "another owner scales this endpoint, so nothing was written; set the tag scale-to-zero:takeover to true "
     "to have these replaced, or take them away, or opt the endpoint out"
 )
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
-        yield function
-        assert function.stray_output == []
+ENVIRONMENT = WITHOUT_STATUS_TAG
 
 
 def register(aws: LocalAws, least: int, most: int, resource: str = resource_id()) -> None:

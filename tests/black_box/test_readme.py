@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import botocore.session
@@ -75,13 +75,6 @@ def arms(path: str, function: str) -> list[str]:
     body = re.search(rf"( *)(?:pub )?fn {function}\(.*?\n\1}}\n", (SOURCES / path).read_text(), re.DOTALL)
     assert body, f"there is no function {function} in {path}"
     return re.findall(r'=> "([^"]+)"', body[0])
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 # What the executable answers.

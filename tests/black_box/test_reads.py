@@ -49,8 +49,9 @@ def earlier(local_aws: LocalAws) -> Iterator[Function]:
 
 
 @pytest.fixture
-def function(aws: LocalAws, function: Function) -> Function:
+def function(aws: LocalAws, start_function: Callable[..., Function]) -> Function:
     """Past its first invocation, so that its start does not count."""
+    function = start_function()
     function.invoke(apply("warm-up"))
     aws.clear_calls()
     return function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,12 +34,7 @@ from support import (
 from local.aws import LocalAws
 from local.runtime import Function, FunctionDied
 
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
-        yield function
-        assert function.stray_output == []
+ENVIRONMENT = WITHOUT_STATUS_TAG
 
 
 def refused(*problems: tuple[str, str | None, str], **more: Any) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from fleet import OPTED_OUT, PLAN, REMOVE, SWEEP, create_configured, fleet, results
@@ -42,13 +42,6 @@ ARN = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/demo"
 
 # A tag value in the SageMaker API reference, as far as the function uses it.
 TAG_VALUE = re.compile(r"[A-Za-z0-9 _.:/=+\-@]{1,256}")
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
-        yield function
-        assert function.stray_output == []
 
 
 @pytest.fixture(params=["alone", "with a queue"])

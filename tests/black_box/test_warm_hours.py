@@ -6,7 +6,6 @@ boundary, at midnight and when summer time changes, is tested beside the pure fu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,13 +51,7 @@ from local.runtime import Function, FunctionDied
 DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 HOURS, CAPACITY = f"{PREFIX}warm-hours", f"{PREFIX}warm-capacity"
 START, END = "scale-to-zero-warm-start", "scale-to-zero-warm-end"
-
-
-@pytest.fixture(scope="module")
-def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
-        yield function
-        assert function.stray_output == []
+ENVIRONMENT = WITHOUT_STATUS_TAG
 
 
 @dataclass(frozen=True)
