@@ -58,7 +58,7 @@ struct Policy {
 /// A scaling activity that added instances.
 #[derive(Debug, Clone, Copy)]
 struct ScaleOut {
-    before: i32,
+    added: i32,
     /// The cooldown begins when the activity has succeeded, that is when the instances run.
     done: Duration,
 }
@@ -156,7 +156,7 @@ impl AutoScaling {
     pub(crate) fn note(&mut self, proposal: Proposal, before: i32, done: Duration) {
         if let Some(policy) = self.policies.get_mut(&proposal.policy) {
             if proposal.capacity > before {
-                policy.last_out = Some(ScaleOut { before, done });
+                policy.last_out = Some(ScaleOut { added: proposal.capacity - before, done });
                 // "The scale-in cooldown period stops and doesn't complete."
                 policy.last_in = None;
             } else {
@@ -174,12 +174,13 @@ impl Policy {
         })
     }
 
-    /// While the cooldown lasts, the instances that the last activity has added count as a part of what is asked for now, so
-    /// only a larger step adds the difference
-    /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>).
+    /// "The scaling policy won't increase the desired capacity again unless either a larger scale out is triggered or the
+    /// cooldown period ends", and of a larger one what has been added already is taken off
+    /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>). That another
+    /// policy has taken those instances away since changes nothing (assumption; the worse of two).
     fn cooled_out(&self, asked: i32, wanted: i32, now: Duration) -> i32 {
         match self.last_out {
-            Some(last) if now < last.done + self.out_cooldown() => last.before.saturating_add(asked - wanted),
+            Some(last) if now < last.done + self.out_cooldown() => asked.saturating_sub(last.added).max(wanted),
             _ => asked,
         }
     }

@@ -25,7 +25,7 @@ const PANEL_HEIGHT: u32 = 215;
 const COLUMN_WIDTH: u32 = 350;
 const SINGLE_WIDTH: u32 = 1000;
 /// About the width of a letter in the legend; the font is the reader's, so nobody knows it here.
-const LETTER: i32 = 7;
+const LETTER: i32 = 6;
 
 /// Told apart with any colour vision, after Okabe and Ito.
 const BLUE: RGBColor = RGBColor(0, 114, 178);
@@ -40,8 +40,8 @@ const LEGEND: [(&str, RGBColor); 6] = [
     ("in flight", SKY),
     ("instances wanted", ORANGE),
     ("instances running", INK),
-    ("wait of a request until an instance took it", BLUE),
-    ("of one that none ever took", VERMILION),
+    ("how long a request waited for an instance", BLUE),
+    ("killed, expired or still waiting", VERMILION),
 ];
 
 /// The ticks of the waiting times, in seconds.
@@ -143,7 +143,7 @@ impl Picture<'_> {
             let [backlog, instances, waits] = &column.split_evenly((3, 1))[..] else { continue };
             // The names of the axes are said once.
             let name = |name| if place == 0 { name } else { "" };
-            backlog.draw(&Text::new((*title).to_owned(), (62, 2), ("sans-serif", 15).into_font().color(&INK)))?;
+            backlog.draw(&Text::new((*title).to_owned(), (66, 2), ("sans-serif", 15).into_font().color(&INK)))?;
             self.draw_backlog(backlog, name("requests"), run, &scales)?;
             self.draw_instances(instances, name("instances"), run, &scales)?;
             self.draw_waits(waits, name("wait"), run)?;
@@ -158,7 +158,7 @@ impl Picture<'_> {
             heading.draw(&Rectangle::new([(left, 43), (left + 12, 55)], colour.filled()))?;
             let font = ("sans-serif", 14).into_font().color(&INK);
             heading.draw(&Text::new(words, (left + 17, 42), font))?;
-            left += 17 + LETTER * i32::try_from(words.len()).unwrap_or(0) + 14;
+            left += 17 + LETTER * i32::try_from(words.len()).unwrap_or(0) + 24;
         }
         Ok(())
     }
@@ -177,8 +177,10 @@ impl Picture<'_> {
 
     fn draw_backlog<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run, scales: &Scales) -> Drawn<'b, ()> {
         let mut chart = self.chart(panel, name, Axis::of_counts(scales.requests))?;
-        chart.draw_series(AreaSeries::new(self.steps(run, |now| now.waiting + now.in_flight), 0.0, SKY))?;
-        chart.draw_series(AreaSeries::new(self.steps(run, |now| now.waiting), 0.0, BLUE))?;
+        chart.draw_series(
+            AreaSeries::new(self.steps(run, |now| now.waiting + now.in_flight), 0.0, SKY).border_style(SKY),
+        )?;
+        chart.draw_series(AreaSeries::new(self.steps(run, |now| now.waiting), 0.0, BLUE).border_style(BLUE))?;
         Ok(())
     }
 
@@ -200,8 +202,10 @@ impl Picture<'_> {
         let mut drawn = BTreeSet::new();
         for wait in run.waits().filter(|wait| wait.arrived < self.span) {
             let (across, up) = (hours(wait.arrived), height(wait.waited.as_secs_f64()).min(end));
-            if drawn.insert((chart.backend_coord(&(across, up)), wait.was_taken)) {
-                let colour = if wait.was_taken { BLUE } else { VERMILION };
+            let is_served = wait.was_taken && !wait.was_killed;
+            let (x, y) = chart.backend_coord(&(across, up));
+            if drawn.insert((x / 2, y / 2, is_served)) {
+                let colour = if is_served { BLUE } else { VERMILION };
                 chart.draw_series([Circle::new((across, up), 2, colour.filled())])?;
             }
         }
@@ -229,8 +233,9 @@ impl Picture<'_> {
         let across = self.time();
         let mut chart = ChartBuilder::on(panel)
             .margin_top(22)
+            .margin_left(6)
             .margin_right(14)
-            .set_label_area_size(LabelAreaPosition::Left, 62)
+            .set_label_area_size(LabelAreaPosition::Left, 60)
             .set_label_area_size(LabelAreaPosition::Bottom, 26)
             .build_cartesian_2d(across, upward)?;
         chart
@@ -294,9 +299,7 @@ mod tests {
         picture.write(&path).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        for words in
-            ["a day", "alone", "ours", "requests", "instances", "06:00", "15 min", "of one that none ever took"]
-        {
+        for words in ["a day", "alone", "ours", "requests", "instances", "06:00", "15 min", "still waiting"] {
             assert!(svg.contains(words), "{words} isn't in it");
         }
         assert_eq!(svg.matches("<circle").count(), 4, "two requests in each column");

@@ -61,6 +61,7 @@ pub(crate) struct Wait {
     pub(crate) waited: Duration,
     /// By an instance; otherwise it expired, or waits still.
     pub(crate) was_taken: bool,
+    pub(crate) was_killed: bool,
 }
 
 impl Run {
@@ -71,7 +72,12 @@ impl Run {
                 Fate::Expired { at } => (at, false),
                 Fate::Waiting => (self.until, false),
             };
-            Wait { arrived: request.arrives, waited: until.saturating_sub(request.arrives), was_taken }
+            Wait {
+                arrived: request.arrives,
+                waited: until.saturating_sub(request.arrives),
+                was_taken,
+                was_killed: matches!(fate, Fate::Killed { .. }),
+            }
         })
     }
 }

@@ -145,7 +145,7 @@ impl Trace {
         let mut rows = Vec::new();
         for (place, record) in lines.records().enumerate() {
             let record = record.map_err(|error| error.to_string())?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = record.position().map_or(0, |position| line_of(text, position));
             let row = row(&record).map_err(|problem| format!("line {line}: {problem}"));
             if place == 0 && row.is_err() && record.iter().all(|field| field.parse::<f64>().is_err()) {
                 continue;
@@ -197,6 +197,13 @@ impl Arrival {
             Self::Seconds(seconds) => Some(*seconds),
         }
     }
+}
+
+/// The reader's position is where it began to look for the record, so before comments and empty lines.
+fn line_of(text: &str, position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|byte| text.get(byte..)).unwrap_or_default();
+    let skipped = rest.lines().take_while(|line| line.is_empty() || line.starts_with('#'));
+    position.line() + skipped.map(|_| 1).sum::<u64>()
 }
 
 fn row(record: &csv::StringRecord) -> Result<Row, String> {
