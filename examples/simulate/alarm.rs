@@ -96,19 +96,19 @@ impl Watch {
         Ok(if tracking.disable_scale_in { vec![high] } else { vec![high, low] })
     }
 
-    /// The state after a look at the datapoints, `newest_first`, of which `None` is missing. Time before the first one counts
-    /// as missing.
+    /// The state after a look at the datapoints, of which the newest is the last and `None` is missing. Time before the first
+    /// one counts as missing.
     ///
     /// Datapoints that are there win over missing ones; only where there are too few of them, the setting for missing data
     /// counts. Where all of too few datapoints breach, the state stays as it was until the oldest is old enough for an alarm
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>).
-    pub(crate) fn evaluate(&self, newest_first: impl Iterator<Item = Option<f64>>, before: State) -> State {
+    pub(crate) fn evaluate(&self, datapoints: &[Option<f64>], before: State) -> State {
         let tolerated = self.evaluation_periods - self.datapoints_to_alarm;
         let (mut breaching, mut within) = (0, 0);
         let mut is_old_enough = false;
-        for (age, datapoint) in newest_first.take(self.evaluation_periods + EXTRA_PERIODS).enumerate() {
+        for (age, datapoint) in datapoints.iter().rev().take(self.evaluation_periods + EXTRA_PERIODS).enumerate() {
             let Some(value) = datapoint else { continue };
-            if self.threshold.is_breached_by(value) {
+            if self.threshold.is_breached_by(*value) {
                 breaching += 1;
                 is_old_enough |= age < self.evaluation_periods && age + 1 >= self.datapoints_to_alarm;
             } else {
@@ -134,8 +134,8 @@ impl Watch {
     }
 
     /// The value that the alarm's action goes by: that of the newest datapoint (assumption).
-    pub(crate) fn newest(&self, newest_first: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-        newest_first.take(self.evaluation_periods + EXTRA_PERIODS).flatten().next()
+    pub(crate) fn newest(&self, datapoints: &[Option<f64>]) -> Option<f64> {
+        datapoints.iter().rev().take(self.evaluation_periods + EXTRA_PERIODS).copied().flatten().next()
     }
 }
 
@@ -160,12 +160,12 @@ mod tests {
 
     /// Datapoints from the oldest to the newest, as in AWS's examples: `X` breaches, `0` doesn't, `-` is missing.
     fn state(watch: &Watch, datapoints: &str, before: State) -> State {
-        let values = datapoints.bytes().rev().map(|byte| match byte {
+        let values = datapoints.bytes().map(|byte| match byte {
             b'X' => Some(1.0),
             b'0' => Some(0.0),
             _ => None,
         });
-        watch.evaluate(values, before)
+        watch.evaluate(&values.collect::<Vec<_>>(), before)
     }
 
     /// The two tables of AWS's page, for alarms of 3 out of 3 and 2 out of 3 datapoints.
@@ -236,8 +236,7 @@ mod tests {
         };
         let [high, low] = &Watch::of_tracking(&tracking).unwrap()[..] else { panic!("two alarms") };
         let after = |watch: &Watch, minutes: usize, value: f64| {
-            let datapoints = std::iter::repeat_n(Some(value), minutes).chain(std::iter::repeat_n(Some(4.7), 20));
-            watch.evaluate(datapoints, State::Ok)
+            watch.evaluate(&[vec![Some(4.7); 20], vec![Some(value); minutes]].concat(), State::Ok)
         };
         assert_eq!(
             [after(low, 14, 4.4), after(low, 15, 4.4), after(low, 15, 4.5)],

@@ -125,10 +125,10 @@ impl AutoScaling {
     pub(crate) fn evaluate(&mut self, metrics: &Metrics, minutes: u32, wanted: i32, now: Duration) -> Option<Proposal> {
         let mut values = Vec::new();
         for alarm in &mut self.alarms {
-            let datapoints = || metrics.newest_first(alarm.watch.metric, alarm.watch.statistic, minutes);
-            alarm.state = alarm.watch.evaluate(datapoints(), alarm.state);
+            let datapoints = metrics.datapoints(alarm.watch.metric, alarm.watch.statistic, minutes);
+            alarm.state = alarm.watch.evaluate(datapoints, alarm.state);
             if alarm.state == State::Alarm {
-                values.extend(alarm.watch.newest(datapoints()).map(|value| (alarm.policy, alarm.way, value)));
+                values.extend(alarm.watch.newest(datapoints).map(|value| (alarm.policy, alarm.way, value)));
             }
         }
         values.into_iter().filter_map(|(policy, way, value)| self.proposal(policy, way, value, wanted, now)).max()

@@ -76,12 +76,20 @@ pub(crate) struct Metrics {
     /// AWS says that it does; users report endpoints that were taken for idle in the middle of a long job.
     backlog_counts_in_flight: bool,
     present: [Accumulator; Metric::COUNT],
-    minutes: Vec<[Option<Datapoint>; Metric::COUNT]>,
+    averages: [Vec<Option<f64>>; Metric::COUNT],
+    maxima: [Vec<Option<f64>>; Metric::COUNT],
 }
 
 impl Metrics {
     pub(crate) fn new(sampling: Sampling, at_zero: AtZero, backlog_counts_in_flight: bool) -> Self {
-        Self { sampling, at_zero, backlog_counts_in_flight, present: Default::default(), minutes: Vec::new() }
+        Self {
+            sampling,
+            at_zero,
+            backlog_counts_in_flight,
+            present: Default::default(),
+            averages: Default::default(),
+            maxima: Default::default(),
+        }
     }
 
     /// The endpoint has been as it is for `span`.
@@ -110,7 +118,10 @@ impl Metrics {
                 (seen.seconds > 0.0).then(|| Datapoint { average: seen.area / seen.seconds, maximum: seen.maximum })
             }),
         };
-        self.minutes.push(datapoints);
+        for (metric, datapoint) in datapoints.into_iter().enumerate() {
+            self.averages[metric].push(datapoint.map(|datapoint| datapoint.average));
+            self.maxima[metric].push(datapoint.map(|datapoint| datapoint.maximum));
+        }
     }
 
     fn values(&self, endpoint: &Endpoint<'_>) -> [Option<f64>; Metric::COUNT] {
@@ -125,20 +136,13 @@ impl Metrics {
         [Some(backlog), per_instance, Some(f64::from(u8::from(has_backlog_without_capacity)))]
     }
 
-    /// The first `minutes` datapoints, the newest first; `None` is a missing one.
-    pub(crate) fn newest_first(
-        &self,
-        metric: Metric,
-        statistic: Statistic,
-        minutes: u32,
-    ) -> impl Iterator<Item = Option<f64>> {
-        let visible = usize::try_from(minutes).unwrap_or(usize::MAX).min(self.minutes.len());
-        self.minutes[..visible].iter().rev().map(move |minute| {
-            minute[metric as usize].map(|datapoint| match statistic {
-                Statistic::Average => datapoint.average,
-                Statistic::Maximum => datapoint.maximum,
-            })
-        })
+    /// The datapoints of the first `minutes`, of which `None` is missing.
+    pub(crate) fn datapoints(&self, metric: Metric, statistic: Statistic, minutes: u32) -> &[Option<f64>] {
+        let all = match statistic {
+            Statistic::Average => &self.averages[metric as usize],
+            Statistic::Maximum => &self.maxima[metric as usize],
+        };
+        &all[..usize::try_from(minutes).unwrap_or(usize::MAX).min(all.len())]
     }
 }
 
@@ -161,7 +165,10 @@ mod tests {
         }
         metrics.pass(PERIOD - now, &endpoint);
         metrics.close(&endpoint);
-        metrics.minutes[0].map(|datapoint| datapoint.map(|datapoint| (datapoint.average, datapoint.maximum)))
+        [Metric::BacklogSize, Metric::BacklogSizePerInstance, Metric::HasBacklogWithoutCapacity].map(|metric| {
+            let of = |statistic| metrics.datapoints(metric, statistic, 1)[0];
+            of(Statistic::Average).zip(of(Statistic::Maximum))
+        })
     }
 
     #[test]
