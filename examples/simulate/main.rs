@@ -138,7 +138,8 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
     let out = matches.get_one::<PathBuf>("out").map_or(Path::new("target/simulation.svg"), PathBuf::as_path);
     let shown: Vec<(&str, &Run)> = runs.iter().map(|(title, run)| (*title, run)).collect();
     let span = matches.get_one("show").copied().unwrap_or(trace.until).clamp(Duration::from_secs(60), trace.until);
-    let title = format!("{}, simulated: {} requests", trace.name, trace.requests.len());
+    let part = if span < trace.until { format!(" The first {}.", summary::in_words(span)) } else { String::new() };
+    let title = format!("{}, simulated: {} requests, times in UTC.{part}", trace.name, trace.requests.len());
     let picture = Picture { title, runs: &shown, start: trace.start, span };
     picture.write(out).map_err(|error| error.to_string())?;
     let mut stdout = io::stdout().lock();
@@ -199,6 +200,8 @@ fn index(capacity: i32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use summary::in_words;
+    use trace::Shape;
 
     fn matches(line: &str) -> Result<ArgMatches, String> {
         command()
@@ -238,6 +241,32 @@ mod tests {
             assert!(matches(line).is_err(), "{line}");
         }
         assert!(assumptions(&matches("--request-ttl never").unwrap()).is_err());
+    }
+
+    /// Each row of the README's table, of each shape. After a change to the model, `make simulate TRACE=… COMPARE=1` has them.
+    #[test]
+    fn the_readme_shows_what_is_simulated() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+        for shape in Shape::ALL {
+            let trace = shape.trace();
+            for candidate in candidates("", true, &trace).unwrap() {
+                let run = simulate(&candidate.scaling, &trace, &Assumptions::default()).unwrap();
+                let summary = Summary::of(&run);
+                let wait = |percent| in_words(summary.percentile(percent).unwrap());
+                let row = format!(
+                    "| {} | {} | {:.1} | {} | {} | {} | {} | {} |",
+                    shape.name(),
+                    candidate.title,
+                    summary.instance_hours,
+                    summary.wakes,
+                    wait(50),
+                    wait(99),
+                    summary.waiting + summary.expired,
+                    summary.killed,
+                );
+                assert!(readme.contains(&row), "the README lacks {row}");
+            }
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use plotters::prelude::*;
 
 use crate::number;
 use crate::simulation::{Run, Standing};
+use crate::summary::Wait;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -200,12 +201,14 @@ impl Picture<'_> {
         let mut chart = self.chart(panel, name, Axis::new(end, ticks.to_vec()))?;
         // Dots that would hide one another are drawn once: it keeps the file small.
         let mut drawn = BTreeSet::new();
-        for wait in run.waits().filter(|wait| wait.arrived < self.span) {
+        let mut waits: Vec<Wait> = run.waits().filter(|wait| wait.arrived < self.span).collect();
+        // The few that weren't served go on top.
+        waits.sort_by_key(|wait| !wait.was_served());
+        for wait in waits {
             let (across, up) = (hours(wait.arrived), height(wait.waited.as_secs_f64()).min(end));
-            let is_served = wait.was_taken && !wait.was_killed;
             let (x, y) = chart.backend_coord(&(across, up));
-            if drawn.insert((x / 2, y / 2, is_served)) {
-                let colour = if is_served { BLUE } else { VERMILION };
+            if drawn.insert((x / 2, y / 2, wait.was_served())) {
+                let colour = if wait.was_served() { BLUE } else { VERMILION };
                 chart.draw_series([Circle::new((across, up), 2, colour.filled())])?;
             }
         }

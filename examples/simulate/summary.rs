@@ -64,6 +64,12 @@ pub(crate) struct Wait {
     pub(crate) was_killed: bool,
 }
 
+impl Wait {
+    pub(crate) fn was_served(&self) -> bool {
+        self.was_taken && !self.was_killed
+    }
+}
+
 impl Run {
     pub(crate) fn waits(&self) -> impl Iterator<Item = Wait> {
         self.requests.iter().zip(&self.fates).map(|(request, fate)| {
