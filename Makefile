@@ -19,6 +19,8 @@ PYTHON := $(VENV)/bin/python
 # cargo finds cargo-lambda on the path, and cargo-lambda finds zig through the first python3 there.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet
+# Its dependencies don't go with SAM's.
+CHECKOV := $(VENV)/checkov
 
 # The paths below, and those of the demo and the tests, hold whatever the machine's own setting is.
 export CARGO_TARGET_DIR := target
@@ -41,6 +43,7 @@ IS_CROSS := $(filter-out $(shell uname -s)-$(MACHINE),Linux-$(ARCH))
 step = @echo "[$(1)/$(STEPS)] $(2)"
 LOCAL_STEP := 1
 LINT_STEP := 1
+CHECKOV_STEP := 2
 BUILD_STEP := 1
 CROSS_STEP := 2
 EXECUTABLE_STEP := 2
@@ -58,11 +61,12 @@ help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: STEPS := 4
+setup: STEPS := 5
 setup: LINT_STEP := 2
-setup: BUILD_STEP := 3
-setup: $(VENV)/.local-stamp $(VENV)/.lint-stamp $(VENV)/.build-stamp ## Fetch all that the other targets need, ahead of time
-	$(call step,4,Rust crates)
+setup: CHECKOV_STEP := 3
+setup: BUILD_STEP := 4
+setup: $(VENV)/.local-stamp $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(VENV)/.build-stamp ## Fetch all that the other targets need, ahead of time
+	$(call step,5,Rust crates)
 	@cargo fetch --locked
 
 .PHONY: build
@@ -86,11 +90,13 @@ demo: $(VENV)/.local-stamp executable ## Show the main job: an endpoint learns t
 	@$(PYTHON) -m local.demo --executable $(EXECUTABLE)
 
 .PHONY: test
-test: STEPS := 4
-test: $(VENV)/.local-stamp executable ## Run all tests
-	$(call step,3,Unit and property tests (seconds))
+test: STEPS := 5
+test: LINT_STEP := 2
+test: EXECUTABLE_STEP := 3
+test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run all tests
+	$(call step,4,Unit and property tests (seconds))
 	@cargo test $(CORE)
-	$(call step,4,Tests of the executable on a local AWS (about two minutes))
+	$(call step,5,Tests of the executable on a local AWS (about two minutes))
 # Round trips are told apart by which calls overlap, which needs the machine to itself; the rest mostly waits for retries.
 	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_reads.py
 	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box --ignore tests/black_box/test_reads.py --numprocesses 3 --dist worksteal
@@ -128,21 +134,23 @@ bench: $(VENV)/.local-stamp build ## Measure what a fleet of 100, 1,000 and 10,0
 CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__"
 
 .PHONY: lint
-lint: STEPS := 5
-lint: $(VENV)/.lint-stamp $(EXECUTABLE_NEEDS) ## Check formatting, Rust, Python and the template
-	$(call step,2,Formatting)
+lint: STEPS := 6
+lint: $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(EXECUTABLE_NEEDS) ## Check formatting, Rust, Python and the template
+	$(call step,3,Formatting)
 	@cargo fmt --check
 	@$(VENV)/bin/ruff format --check .
-	$(call step,3,Clippy ($(EXECUTABLE_TIME)))
+	$(call step,4,Clippy ($(EXECUTABLE_TIME)))
 # `cargo clippy` is `cargo check` with clippy-driver in rustc's place, and a check can't use what a build has made: it would
 # go through the 876,000 lines of the SageMaker SDK once more. A build with clippy-driver lints the same, and shares the SDKs
 # with the build of the executable.
 	@$(CLIPPY) cargo build $(CORE) --all-targets
 	@$(IN_VENV) $(CLIPPY) $(EXECUTABLE_BUILD)
-	$(call step,4,Ruff)
+	$(call step,5,Ruff)
 	@$(VENV)/bin/ruff check .
-	$(call step,5,Template (seconds))
+	$(call step,6,Template (seconds))
 	@$(VENV)/bin/cfn-lint template.yaml
+# What it finds and we leave as it is says so in template.yaml, beside the resource, with the reason.
+	@$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --compact --quiet
 # Validation needs the name of some Region, but neither an account nor a network.
 	@AWS_DEFAULT_REGION=eu-west-1 $(VENV)/bin/sam validate --lint
 
@@ -182,11 +190,25 @@ deploy: $(VENV)/.lint-stamp $(VENV)/.build-stamp $(VENV)/.cross-stamp ## Deploy 
 	$(call step,5,Deployment (it shows the changes and asks))
 	@$(IN_VENV) sam deploy
 
+.PHONY: stackset
+stackset: STEPS := 2
+stackset: $(VENV)/.lint-stamp ## Make what StackSets need of what `make build` has built; BUCKET=name of the buckets, without -Region
+	$(if $(BUCKET),,$(error BUCKET is needed: the name of the buckets for the code, without -Region at its end))
+	$(call step,2,Template and code for many accounts and Regions)
+	@$(PYTHON) -m local.stackset --executable target/lambda/$(NAME)/bootstrap --bucket $(BUCKET) --to target/stackset
+
 .PHONY: logs
 logs: STEPS := 2
 logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 	$(call step,2,The log from now on; Ctrl-C ends it)
 	@$(IN_VENV) sam logs --tail
+
+.PHONY: verify
+verify: STEPS := 2
+verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected
+	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name a tagged asynchronous endpoint: make verify ENDPOINT=demo))
+	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to five minutes))
+	@$(PYTHON) -m local.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
 
 .PHONY: clean
 clean: ## Remove all that these targets have made
@@ -216,6 +238,12 @@ $(VENV)/.local-stamp: local/requirements.txt | $(VENV)/.created
 $(VENV)/.lint-stamp: local/requirements-lint.txt local/requirements.txt | $(VENV)/.created
 	$(call step,$(LINT_STEP),SAM and cfn-lint and ruff into .venv (about a minute; only once))
 	@$(PIP) --requirement $< --constraint local/requirements.txt
+	@touch $@
+
+$(VENV)/.checkov-stamp: local/requirements-checkov.txt | $(VENV)/.created
+	$(call step,$(CHECKOV_STEP),checkov into $(CHECKOV) (about a minute; only once))
+	@$(PYTHON3) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
 $(VENV)/.build-stamp: local/requirements-build.txt | $(VENV)/.created

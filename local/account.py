@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,9 @@ class Account:
         self.alarm_names: list[str] = []
         # Alarm names by their action's ARN: AWS lists with a step policy the alarms attached to it.
         self.alarms_by_action: defaultdict[str, list[str]] = defaultdict(list)
+        # What services publish about themselves, and what was done to scalable targets: moto has neither.
+        self.datapoints: defaultdict[tuple[Any, ...], dict[datetime, float]] = defaultdict(dict)
+        self.activities: list[dict[str, Any]] = []
 
     def endpoint_arn(self, name: str) -> str:
         """AWS writes the ARN of an endpoint in lower case, whatever the case of its name."""

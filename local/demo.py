@@ -75,8 +75,9 @@ class Demo:
         answer = self.deliver("invalid")
         problems = answer.get("problems", [])
         table([("refused", f"{problem['tag']} {problem['problem']}") for problem in problems])
+        table([("status tag", str(answer.get("statusTag")))])
         self.expect("tags refused", [problem["tag"] for problem in problems], list(NONSENSE))
-        self.expect("writes to AWS", len(self.aws.writes()), 0)
+        self.expect("writes to AWS", [call.operation for call in self.aws.writes()], ["AddTags"])
         self.expect("scaling", self.scaling(), CONFIGURED)
 
     def create_endpoint(self) -> None:

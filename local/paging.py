@@ -27,6 +27,7 @@ PAGED = {
     "DescribeScalableTargets": Paged("ScalableTargets", "MaxResults", 50, 50),
     "DescribeScalingPolicies": Paged("ScalingPolicies", "MaxResults", 10, 10),
     "DescribeScheduledActions": Paged("ScheduledActions", "MaxResults", 50, 50),
+    "DescribeScalingActivities": Paged("ScalingActivities", "MaxResults", 50, 50),
     "DescribeAlarms": Paged("MetricAlarms", "MaxRecords", 50, 100, bad_token="InvalidNextToken"),
     "ListTags": Paged("Tags", "MaxResults", 50, 50, bad_token="ValidationException"),
     "ListEndpoints": Paged("Endpoints", "MaxResults", 10, 100, bad_token="ValidationException"),

@@ -164,13 +164,18 @@ class Function:
 
     @property
     def logs(self) -> list[dict[str, Any]]:
-        """The JSON lines that the function has written so far."""
-        return [line for line in map(_parsed, self._lines()) if isinstance(line, dict)]
+        """The JSON lines that the function has logged so far."""
+        return _logged(self._lines())
 
     @property
     def last_logs(self) -> list[dict[str, Any]]:
         """The JSON lines of the last invocation."""
-        return [line for line in map(_parsed, self._lines(self._log_mark)) if isinstance(line, dict)]
+        return _logged(self._lines(self._log_mark))
+
+    @property
+    def last_metrics(self) -> list[dict[str, Any]]:
+        """The lines of the last invocation of which CloudWatch makes metrics."""
+        return [line for line in _objects(self._lines(self._log_mark)) if "_aws" in line]
 
     @property
     def stray_output(self) -> list[str]:
@@ -257,6 +262,15 @@ class Function:
 def _reported(body: bytes) -> FunctionError:
     report = json.loads(body or b"{}")
     return FunctionError(report.get("errorType", ""), report.get("errorMessage", ""))
+
+
+def _objects(lines: list[str]) -> list[dict[str, Any]]:
+    return [line for line in map(_parsed, lines) if isinstance(line, dict)]
+
+
+def _logged(lines: list[str]) -> list[dict[str, Any]]:
+    """Without the lines of metrics."""
+    return [line for line in _objects(lines) if "_aws" not in line]
 
 
 def _parsed(line: str) -> Any:

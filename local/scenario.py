@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, sagemaker
+from local.services import autoscaling, cloudwatch, sagemaker
 
 OWNED_PREFIX = "scale-to-zero"
 
@@ -148,6 +149,52 @@ class Scenario:
         with self._lock:
             account = self.account()
             sagemaker.delete_tags(account, {"ResourceArn": account.endpoint(name).arn, "TagKeys": keys})
+
+    def fail(self, name: str, reason: str, status: str = "Failed") -> None:
+        """The endpoint's creation or update ends in a failure, or in a rollback with status InService."""
+        with self._lock:
+            endpoint = self.account().endpoint(name)
+            endpoint.failure_reason = reason
+            sagemaker.set_status(endpoint, status)
+
+    def set_alarm_state(self, name: str, state: str, reason: str = "Threshold Crossed") -> None:
+        with self._lock:
+            self.account().cloudwatch.set_alarm_state(name, reason, "{}", state)
+
+    def tracking_alarms(self, name: str, variant: str = "AllTraffic") -> dict[str, str]:
+        """The names of the alarms that target tracking has made for the variant, by High and Low."""
+        prefix = f"TargetTracking-{autoscaling.resource_id(name, variant)}-Alarm"
+        with self._lock:
+            found = [alarm for alarm in self.account().cloudwatch.alarms if alarm.startswith(prefix)]
+            return {alarm.removeprefix(prefix).partition("-")[0]: alarm for alarm in found}
+
+    def publish_backlog(self, name: str, *requests: float) -> datetime:
+        """ApproximateBacklogSize of the last minutes, up to the one that is answered and has just ended."""
+        metric = {
+            "Namespace": "AWS/SageMaker",
+            "MetricName": "ApproximateBacklogSize",
+            "Dimensions": [{"Name": "EndpointName", "Value": name}],
+        }
+        newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+        with self._lock:
+            for ago, size in enumerate(reversed(requests)):
+                cloudwatch.put_datapoint(self.account(), metric, newest - timedelta(minutes=ago), size)
+        return newest
+
+    def add_activity(
+        self,
+        name: str,
+        instances: int,
+        status: str,
+        message: str,
+        variant: str = "AllTraffic",
+        minutes_ago: int = 5,
+    ) -> None:
+        """Something that Application Auto Scaling did, or tried to."""
+        started = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        with self._lock:
+            resource = autoscaling.resource_id(name, variant)
+            autoscaling.add_activity(self.account(), resource, instances, status, message, started)
 
     def settle(self) -> None:
         """Ends what is in progress: Updating in InService with the desired instances, Deleting in nothing."""

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 
+use crate::explanation::Explanation;
 use crate::reconcile::{
     Adjustment, Change, Comparison, Conflict, EndpointName, ForeignKind, MissingData, Pause, Problem, ScalingPolicy,
-    SkipReason, Statistic, VariantPlan, alarm_name, resource_id,
+    SkipReason, Statistic, StatusTag, VariantPlan, alarm_name, resource_id,
 };
 
 /// What an invocation answers.
@@ -20,6 +21,16 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// `None` for a batch: each message of it has its own.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Self::Endpoint(answer) => Some(answer.outcome.as_str()),
+            Self::Fleet(_) => Some("swept"),
+            Self::Batch(_) => None,
+        }
+    }
+
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -35,7 +46,7 @@ impl Reply {
 pub struct FleetAnswer {
     pub endpoints: usize,
     pub counts: BTreeMap<&'static str, usize>,
-    /// Those that are neither `unchanged` nor `skipped`, as far as they fit.
+    /// Those that are neither `unchanged` nor `skipped`, or whose status tag changes; as far as they fit.
     results: Vec<Value>,
     results_bytes: usize,
     /// How many results didn't fit.
@@ -58,7 +69,8 @@ impl FleetAnswer {
     pub fn add(&mut self, answer: &Answer) {
         self.endpoints += 1;
         *self.counts.entry(answer.outcome.as_str()).or_default() += 1;
-        if matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_)) {
+        let is_idle = matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_));
+        if is_idle && answer.status_tag.is_none() {
             return;
         }
         let is_concern = matches!(answer.outcome, Outcome::Invalid(_) | Outcome::Conflict { .. });
@@ -102,6 +114,8 @@ pub struct Answer {
     pub endpoint: Option<EndpointName>,
     pub outcome: Outcome,
     pub pause: Pause,
+    /// What becomes of the status tag; `None` where it stays as it is.
+    pub status_tag: Option<StatusTag>,
     /// Something that the user should know beside the outcome.
     pub note: Option<String>,
 }
@@ -116,6 +130,7 @@ pub enum Outcome {
     Skipped(SkipReason),
     Invalid(Vec<Problem>),
     Conflict { conflicts: Vec<Conflict>, takeover_tag: String },
+    Explained(Explanation),
 }
 
 impl Outcome {
@@ -130,6 +145,7 @@ impl Outcome {
             Self::Skipped(_) => "skipped",
             Self::Invalid(_) => "invalid",
             Self::Conflict { .. } => "conflict",
+            Self::Explained(_) => "explained",
         }
     }
 
@@ -142,7 +158,7 @@ impl Outcome {
             | Self::Planned(plans)
             | Self::Removed(plans)
             | Self::Removing(plans) => plans,
-            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } => &[],
+            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } | Self::Explained(_) => &[],
         }
     }
 }
@@ -180,7 +196,7 @@ pub fn change_code(change: &Change) -> &'static str {
 impl Answer {
     #[must_use]
     pub fn skipped(endpoint: Option<EndpointName>, reason: SkipReason) -> Self {
-        Self { endpoint, outcome: Outcome::Skipped(reason), pause: Pause::No, note: None }
+        Self { endpoint, outcome: Outcome::Skipped(reason), pause: Pause::No, status_tag: None, note: None }
     }
 
     #[must_use]
@@ -200,6 +216,11 @@ impl Answer {
             Pause::No => {}
             Pause::ScaleIn => answer["paused"] = json!("scale-in"),
             Pause::All => answer["paused"] = json!(true),
+        }
+        match &self.status_tag {
+            None => {}
+            Some(StatusTag::Set(text)) => answer["statusTag"] = json!(text),
+            Some(StatusTag::Delete) => answer["statusTag"] = Value::Null,
         }
         if let Some(note) = &self.note {
             answer["note"] = json!(note);
@@ -230,6 +251,7 @@ impl Answer {
                      have these replaced, or take them away, or opt the endpoint out"
                 ));
             }
+            Outcome::Explained(explanation) => explanation.add_to(answer),
         }
     }
 }

@@ -17,6 +17,10 @@ pub struct Config {
     pub rules: Rules,
     /// The queue that a sweep fans out to; without it a sweep does its work itself.
     pub work_queue_url: Option<String>,
+    /// Whether metrics are written.
+    pub metrics: bool,
+    /// Whether the function keeps the status tag. If not, it takes none away either, for it has no part in tags then.
+    pub status_tag: bool,
 }
 
 /// All environment variables that can't be used, each with what would be accepted.
@@ -99,8 +103,17 @@ impl Config {
         if let Some(url) = work_queue_url.as_deref().filter(|url| !url.starts_with("http")) {
             refuse("WORK_QUEUE_URL", url, "must be the URL of an SQS queue");
         }
+        let [metrics, status_tag] = ["METRICS", "STATUS_TAG"].map(|variable| match lookup(variable).as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => {
+                refuse(variable, other, "must be on or off");
+                true
+            }
+        });
         if problems.is_empty() {
-            Ok(Self { rules: Rules { tag_prefix, manage, defaults, capacity_limit }, work_queue_url })
+            let rules = Rules { tag_prefix, manage, defaults, capacity_limit };
+            Ok(Self { rules, work_queue_url, metrics, status_tag })
         } else {
             Err(InvalidConfiguration(problems))
         }
@@ -179,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn metrics_and_the_status_tag_are_there_unless_switched_off() {
+        for (value, want) in [("", true), ("on", true), ("off", false)] {
+            let metrics = read(&[("METRICS", value)]).unwrap();
+            assert_eq!((metrics.metrics, metrics.status_tag), (want, true), "METRICS={value}");
+            let status_tag = read(&[("STATUS_TAG", value)]).unwrap();
+            assert_eq!((status_tag.metrics, status_tag.status_tag), (true, want), "STATUS_TAG={value}");
+        }
+    }
+
+    #[test]
     fn a_bad_value_is_refused_by_the_name_of_its_variable() {
         for (variable, value) in [
             ("TAG_PREFIX", "aws:zero"),
@@ -196,6 +219,8 @@ mod tests {
             ("DEFAULT_IDLE_TIMEOUT", "30s"),
             ("DEFAULT_LONGEST_REQUEST", "2h"),
             ("WORK_QUEUE_URL", "work"),
+            ("METRICS", "true"),
+            ("STATUS_TAG", "OFF"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert!(error.contains(&format!("{variable}={value:?}")), "{error}");

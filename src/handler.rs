@@ -14,12 +14,14 @@ use crate::answer::{Answer, Outcome, Reply};
 use crate::aws::{Aws, Observed};
 use crate::config::Config;
 use crate::error::Error;
+use crate::explanation::Explanation;
+use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
-    Decision, Endpoint, EndpointName, Hints, Key, Manage, Pause, Removal, Request, Scaling, SkipReason, VariantName,
-    VariantPlan, decide,
+    Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request,
+    Scaling, SkipReason, VariantName, VariantPlan, decide, status_tag, way_to_another_instance_type,
 };
-use crate::telemetry::{self, Cost};
+use crate::telemetry;
 
 /// The function, as it lives over the invocations of one execution environment.
 #[derive(Debug)]
@@ -30,12 +32,14 @@ pub struct Function {
     now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
     managed: Mutex<BTreeSet<EndpointName>>,
+    /// Of the invocation that is going on. There is one at a time.
+    tally: Mutex<Tally>,
 }
 
 impl Function {
     #[must_use]
     pub fn new(aws: Aws, config: Config, now: fn() -> SystemTime) -> Self {
-        Self { aws, config, now, managed: Mutex::default() }
+        Self { aws, config, now, managed: Mutex::default(), tally: Mutex::default() }
     }
 
     /// Handles one invocation.
@@ -66,7 +70,7 @@ impl Function {
         response
     }
 
-    /// Handles one payload and logs its one line.
+    /// Handles one payload, logs its one line and writes its metrics.
     async fn handle_one(
         &self,
         invocation: Result<Invocation, InvalidPayload>,
@@ -74,7 +78,7 @@ impl Function {
         request_id: &str,
     ) -> Result<Reply, Error> {
         let started = Instant::now();
-        let calls_before = self.aws.calls();
+        let (calls_before, throttled_before) = (self.aws.calls(), self.aws.throttled_calls());
         let (endpoint, reply) = match invocation {
             Ok(invocation) => {
                 let endpoint = invocation.endpoint().cloned();
@@ -82,12 +86,31 @@ impl Function {
             }
             Err(error) => (None, Err(error.into())),
         };
-        let cost = Cost { aws_calls: self.aws.calls() - calls_before, took: started.elapsed() };
+        let cost = Cost {
+            aws_calls: self.aws.calls() - calls_before,
+            throttled_calls: self.aws.throttled_calls() - throttled_before,
+            took: started.elapsed(),
+        };
         match &reply {
             Ok(reply) => telemetry::answered(request_id, reply, cost),
             Err(error) => telemetry::failed(request_id, endpoint.as_ref(), error, cost),
         }
+        let tally = self.tally(std::mem::take);
+        if let (true, Some(outcome)) = (self.config.metrics, metrics::outcome(&reply)) {
+            for line in metrics::lines(outcome, cost, &tally, (self.now)()) {
+                telemetry::metrics(request_id, line);
+            }
+        }
         reply
+    }
+
+    pub(crate) fn tally<T>(&self, count: impl FnOnce(&mut Tally) -> T) -> T {
+        count(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts a change that has been made.
+    pub(crate) fn made(&self, change: &Change) {
+        self.tally(|tally| tally.made(change));
     }
 
     async fn reply_in_time(&self, invocation: Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
@@ -113,6 +136,7 @@ impl Function {
             Invocation::Endpoint { verb, name, arn, hints } => {
                 self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), hints).await.map(Reply::Endpoint)
             }
+            Invocation::Explain { name } => self.explain(&name, deadline).await.map(Reply::Endpoint),
             Invocation::Fleet { verb, after } => self.sweep(verb, after.as_ref(), deadline).await.map(Reply::Fleet),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
         }
@@ -141,14 +165,62 @@ impl Function {
             self.time(),
         );
         self.remember(&observed.name, &decision);
-        let answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
-        match (verb, to_do(&decision)) {
-            (Verb::Apply | Verb::Event | Verb::Remove, Some((plans, outcome))) => {
-                aws.apply(&observed, plans).await?;
-                Ok(Answer { outcome: outcome(plans.to_vec()), ..answer })
+        let mut answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
+        match verb {
+            Verb::Plan => {}
+            Verb::Apply | Verb::Event | Verb::Remove => {
+                if let Some((plans, outcome)) = to_do(&decision) {
+                    aws.apply(&observed, plans, |change| self.made(change)).await?;
+                    answer.outcome = outcome(plans.to_vec());
+                }
+                Self::write_status_tag(aws, &observed, &mut answer).await;
             }
-            (Verb::Plan, _) | (_, None) => Ok(answer),
         }
+        Ok(answer)
+    }
+
+    /// A status tag that can't be written is no failure: the outcome doesn't depend on it, and an endpoint that has as
+    /// many tags as AWS allows would fail for ever.
+    async fn write_status_tag(aws: &Aws, observed: &Observed, answer: &mut Answer) {
+        let Some(tag) = &answer.status_tag else { return };
+        if let Err(error) = aws.write_status_tag(observed, tag).await {
+            let error = Error::from(error);
+            telemetry::status_tag_failed(&observed.name, &error);
+            let failed = format!("the status tag could not be written: {error}");
+            answer.note = Some(answer.note.take().map_or(failed.clone(), |note| format!("{note}; {failed}")));
+            answer.status_tag = None;
+        }
+    }
+
+    /// Reads what AWS says about an endpoint and why nothing more happens with it, and writes nothing.
+    async fn explain(&self, name: &EndpointName, deadline: Option<Deadline>) -> Result<Answer, Error> {
+        let rules = &self.config.rules;
+        let hints = Hints { is_likely_ours: true, in_any_status: true, ..Hints::default() };
+        let observed = self.aws.observe(name, rules, &hints).await?;
+        // What stands in the way beside the status is of interest too.
+        let settled = observed.endpoint.clone().map(|endpoint| match endpoint.status {
+            EndpointStatus::Failed | EndpointStatus::Other => {
+                Endpoint { status: EndpointStatus::InService, ..endpoint }
+            }
+            EndpointStatus::InService | EndpointStatus::Deleting => endpoint,
+        });
+        let decision = decide(Request::Event, rules, settled.as_ref(), &observed.scaling, self.time());
+        let readings = self.aws.readings(&observed, rules, (self.now)(), deadline.map(Deadline::half_left)).await;
+        let explanation = Explanation::new(&Facts {
+            rules,
+            endpoint: observed.endpoint.as_ref(),
+            status: observed.status.as_deref(),
+            scaling: &observed.scaling,
+            decision: &decision,
+            readings: &readings,
+        });
+        Ok(Answer {
+            endpoint: Some(observed.name),
+            outcome: Outcome::Explained(explanation),
+            pause: Pause::No,
+            status_tag: None,
+            note: None,
+        })
     }
 
     async fn observe(
@@ -197,21 +269,14 @@ impl Function {
             Decision::Skip(_) | Decision::Remove(..) => Pause::No,
         };
         let note = endpoint.and_then(|endpoint| self.failed_update(endpoint));
-        Answer { endpoint: Some(name.clone()), outcome, pause, note }
+        let status_tag = if self.config.status_tag { status_tag(decision, endpoint) } else { None };
+        Answer { endpoint: Some(name.clone()), outcome, pause, status_tag, note }
     }
 
-    /// SageMaker refuses to change the instance type of a variant that is a scalable target
-    /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html>), and its message doesn't say the
-    /// way through.
     fn failed_update(&self, endpoint: &Endpoint) -> Option<String> {
         let reason = endpoint.failure_reason.as_deref()?;
-        let is_about_scaling = ["scaling", "scalable"].iter().any(|word| reason.to_ascii_lowercase().contains(word));
-        let way_through = format!(
-            "; to change the instance type, set the tag {} to false, wait until the answer is removed, update the \
-             endpoint, and set the tag to true again",
-            self.config.rules.tag(Key::Enabled)
-        );
-        Some(format!("the endpoint's last update failed: {reason}{}", if is_about_scaling { &way_through } else { "" }))
+        let way_through = way_to_another_instance_type(&self.config.rules, reason).map(|way| format!("; {way}"));
+        Some(format!("the endpoint's last update failed: {reason}{}", way_through.unwrap_or_default()))
     }
 
     /// For decisions: the years that a timestamp can't hold are none in which this runs.
@@ -257,6 +322,11 @@ pub(crate) struct Deadline {
 impl Deadline {
     fn after(total: Duration) -> Self {
         Self { end: tokio::time::Instant::now() + total, total }
+    }
+
+    /// Half of the time that is left.
+    fn half_left(self) -> Duration {
+        self.end.saturating_duration_since(tokio::time::Instant::now()) / 2
     }
 
     /// Less than a quarter of the time is left.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! main ─► handler ─► aws ─► reconcile ◄─ payload, config
-//!             └─► answer, telemetry, error
+//!             └─► answer, metrics, telemetry, error
 //! ```
 //!
 //! [`reconcile`] is the pure core: values in, a plan out. [`aws`] is the shell: it reads what AWS says and makes the
@@ -17,8 +17,10 @@ pub mod aws;
 pub mod config;
 #[cfg(feature = "lambda")]
 pub mod error;
+pub mod explanation;
 #[cfg(feature = "lambda")]
 pub mod handler;
+pub mod metrics;
 pub mod payload;
 pub mod reconcile;
 #[cfg(feature = "lambda")]

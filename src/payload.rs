@@ -19,6 +19,8 @@ pub enum Invocation {
         arn: Option<String>,
         hints: Hints,
     },
+    /// Asks why an endpoint is as it is.
+    Explain { name: EndpointName },
     Fleet {
         verb: FleetVerb,
         /// Where an earlier sweep ran out of time: only endpoints behind this name are left.
@@ -51,7 +53,7 @@ impl Invocation {
     #[must_use]
     pub fn endpoint(&self) -> Option<&EndpointName> {
         match self {
-            Self::Endpoint { name, .. } => Some(name),
+            Self::Endpoint { name, .. } | Self::Explain { name } => Some(name),
             Self::Ignored { endpoint } => endpoint.as_ref(),
             Self::Fleet { .. } | Self::Batch(_) => None,
         }
@@ -61,7 +63,7 @@ impl Invocation {
 /// A payload that says nothing that the function understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\": \"apply\", \"plan\" or \"remove\", \"endpoint\": name}}, {{\"action\": \"sweep\", \
+    "{problem}; accepted are {{\"action\": \"apply\", \"plan\", \"explain\" or \"remove\", \"endpoint\": name}}, {{\"action\": \"sweep\", \
      \"plan\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
      Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, \"AWS API Call via CloudTrail\" of aws.sagemaker for \
      AddTags and DeleteTags, and \"Scheduled Event\""
@@ -178,11 +180,16 @@ fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
     };
     match action {
         "apply" => endpoint(Verb::Apply, Hints::default()),
-        RECONCILE => endpoint(Verb::Event, Hints { is_likely_ours: true, variants: variants(object) }),
+        RECONCILE => {
+            endpoint(Verb::Event, Hints { is_likely_ours: true, variants: variants(object), ..Hints::default() })
+        }
         "plan" if is_fleet => fleet(FleetVerb::Plan),
         "plan" => endpoint(Verb::Plan, Hints::default()),
+        "explain" => Ok(Invocation::Explain { name: endpoint_name(object.get("endpoint"), "\"endpoint\"")? }),
         "remove" if is_fleet => fleet(FleetVerb::Remove),
-        "remove" => endpoint(Verb::Remove, Hints { is_likely_ours: true, variants: variants(object) }),
+        "remove" => {
+            endpoint(Verb::Remove, Hints { is_likely_ours: true, variants: variants(object), ..Hints::default() })
+        }
         "sweep" => fleet(FleetVerb::Sweep),
         other => invalid(format!("received the unknown action {other:?}")),
     }

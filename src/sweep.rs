@@ -13,9 +13,11 @@ use crate::answer::{Answer, FleetAnswer, Outcome};
 use crate::aws::{Aws, Gone, Listed, Survey};
 use crate::error::Error;
 use crate::handler::{Deadline, Function, OutcomeOf, to_do};
+use crate::metrics::Census;
 use crate::payload::{self, FleetVerb, Verb};
 use crate::reconcile::{
-    EndpointName, EndpointStatus, Hints, Pause, Request, Scaling, SkipReason, Tags, VariantName, Wish, decide,
+    EndpointName, EndpointStatus, Hints, Pause, Request, STATUS_TAG, Scaling, SkipReason, Tags, VariantName, Wish,
+    decide,
 };
 
 /// How many endpoints are looked at between two looks at the clock.
@@ -59,6 +61,7 @@ impl Function {
         let names: Vec<&EndpointName> =
             names.into_iter().filter(|name| after.is_none_or(|after| *name > after)).collect();
         let mut answer = FleetAnswer::default();
+        let mut census = Census::default();
         let mut failures = Vec::new();
         for slice in names.chunks(SLICE) {
             let findings: Vec<_> = stream::iter(slice.iter().copied())
@@ -69,11 +72,18 @@ impl Function {
             let mut work = Vec::new();
             let mut gone = Vec::new();
             for finding in findings {
+                let (finding, counted) = match finding {
+                    Ok(found) => found,
+                    Err(error) => {
+                        failures.push(error);
+                        continue;
+                    }
+                };
+                census.add(counted);
                 match finding {
-                    Ok(Finding::Settled(found)) => answer.add(&found),
-                    Ok(Finding::Work(found)) => work.push(found),
-                    Ok(Finding::Gone(found)) => gone.push(found),
-                    Err(error) => failures.push(error),
+                    Finding::Settled(found) => answer.add(&found),
+                    Finding::Work(found) => work.push(found),
+                    Finding::Gone(found) => gone.push(found),
                 }
             }
             failures.extend(self.clean_up(aws, verb, gone, &mut answer).await);
@@ -85,6 +95,10 @@ impl Function {
                 break;
             }
         }
+        match verb {
+            FleetVerb::Sweep | FleetVerb::Plan => self.tally(|tally| tally.took(census)),
+            FleetVerb::Remove => {}
+        }
         let failed = failures.len();
         match failures.into_iter().next() {
             None => Ok(answer),
@@ -93,34 +107,49 @@ impl Function {
     }
 
     /// Looks at one endpoint of the survey.
-    async fn find(&self, aws: &Aws, verb: FleetVerb, name: &EndpointName, survey: &Survey) -> Result<Finding, Error> {
+    async fn find(
+        &self,
+        aws: &Aws,
+        verb: FleetVerb,
+        name: &EndpointName,
+        survey: &Survey,
+    ) -> Result<(Finding, Census), Error> {
         let nothing = BTreeMap::new();
         let scaling = survey.scaling.get(name).unwrap_or(&nothing);
         let has_ours = scaling.values().any(Scaling::has_ours);
-        let skipped = |reason: SkipReason| Ok(Finding::Settled(Answer::skipped(Some(name.clone()), reason)));
-        let Some(Listed { status, tags }) = survey.endpoints.get(name) else {
-            return self.find_unlisted(aws, verb, name, scaling).await;
+        let skipped = |reason: SkipReason, census: Census| {
+            Ok((Finding::Settled(Answer::skipped(Some(name.clone()), reason)), census))
         };
+        let Some(Listed { status, tags }) = survey.endpoints.get(name) else {
+            return Ok((self.find_unlisted(aws, verb, name, scaling).await?, Census::default()));
+        };
+        let wish = self.config.rules.read(tags);
         match status {
             EndpointStatus::InService => {}
             EndpointStatus::Deleting if has_ours => {}
-            EndpointStatus::Deleting | EndpointStatus::Other => return skipped(SkipReason::NotInService),
+            EndpointStatus::Failed | EndpointStatus::Other if has_ours => {
+                return skipped(SkipReason::NotInService, Census::of_updating(&wish));
+            }
+            EndpointStatus::Deleting | EndpointStatus::Failed | EndpointStatus::Other => {
+                return skipped(SkipReason::NotInService, Census::default());
+            }
         }
-        let wish = self.config.rules.read(tags);
         let is_wanted = !matches!(wish, Ok(Wish::None | Wish::OptOut)) && verb != FleetVerb::Remove;
-        if !is_wanted && !has_ours {
-            return skipped(SkipReason::NotManaged);
+        let has_status_tag = self.config.status_tag && tags.contains_key(STATUS_TAG);
+        if !is_wanted && !has_ours && !has_status_tag {
+            return skipped(SkipReason::NotManaged, Census::default());
         }
         let endpoint = aws.look(name, tags, scaling).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
         let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
-        if to_do(&decision).is_none() {
-            return Ok(Finding::Settled(planned));
+        let census = Census::of(endpoint.as_ref(), &decision, &planned);
+        if to_do(&decision).is_none() && planned.status_tag.is_none() {
+            return Ok((Finding::Settled(planned), census));
         }
         let with_ours = scaling.iter().filter(|(_, scaling)| scaling.has_ours());
         let is_gone = |name: &VariantName| !endpoint.iter().flat_map(|it| &it.variants).any(|it| it.name == *name);
         let variants = with_ours.map(|(name, _)| name).filter(|name| is_gone(name)).cloned().collect();
-        Ok(Finding::Work(Work { endpoint: name.clone(), planned, variants }))
+        Ok((Finding::Work(Work { endpoint: name.clone(), planned, variants }), census))
     }
 
     /// Something of ours whose endpoint isn't in the list: gone, unless the list lags behind.
@@ -144,11 +173,13 @@ impl Function {
     async fn clean_up(&self, aws: &Aws, verb: FleetVerb, gone: Vec<Gone>, answer: &mut FleetAnswer) -> Vec<Error> {
         let (outcome, (cleaned, failures)): (OutcomeOf, _) = match verb {
             FleetVerb::Plan => (Outcome::Planned, (gone, Vec::new())),
-            FleetVerb::Sweep | FleetVerb::Remove => (Outcome::Removed, aws.apply_to_gone(gone).await),
+            FleetVerb::Sweep | FleetVerb::Remove => {
+                (Outcome::Removed, aws.apply_to_gone(gone, |change| self.made(change)).await)
+            }
         };
         for (name, plans) in cleaned {
             let outcome = outcome(plans);
-            answer.add(&Answer { endpoint: Some(name), outcome, pause: Pause::No, note: None });
+            answer.add(&Answer { endpoint: Some(name), outcome, pause: Pause::No, status_tag: None, note: None });
         }
         failures.into_iter().map(Error::from).collect()
     }
@@ -178,7 +209,7 @@ impl Function {
         }
         let results: Vec<_> = stream::iter(work)
             .map(async |Work { endpoint, variants, .. }| {
-                let hints = Hints { is_likely_ours: true, variants };
+                let hints = Hints { is_likely_ours: true, variants, ..Hints::default() };
                 self.handle_endpoint(aws, verb_for_one, &endpoint, None, hints).await
             })
             .buffered(CHANGES_AT_ONCE)

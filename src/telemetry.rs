@@ -2,16 +2,20 @@
 //! that lacks a valid timestamp for INFO
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
 
-use std::time::Duration;
+use std::io::{self, Write};
 
+use serde_json::{Map, Value};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::answer::{Answer, FleetAnswer, Outcome, Reply, change_code, reason_code};
 use crate::error::Error;
+use crate::metrics::Cost;
 use crate::reconcile::EndpointName;
 
 /// Starts logging to standard output. `level` is that of `AWS_LAMBDA_LOG_LEVEL`.
@@ -44,17 +48,35 @@ fn level_filter(level: Option<&str>) -> LevelFilter {
     }
 }
 
-/// What an invocation cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Cost {
-    pub aws_calls: u64,
-    pub took: Duration,
+/// Writes a line of metrics. Not through `tracing`, which has no way to nest; with a timestamp and a level all the same,
+/// for without both Lambda would take it for INFO and drop it where only more severe lines are kept.
+pub fn metrics(request_id: &str, line: Map<String, Value>) {
+    let mut timestamp = String::new();
+    // Into a string, so that it can't fail.
+    _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    let mut whole = Map::from_iter([
+        ("timestamp".to_owned(), Value::from(timestamp)),
+        ("level".to_owned(), Value::from(level_that_is_kept())),
+    ]);
+    whole.extend(line);
+    whole.insert("request_id".to_owned(), Value::from(request_id));
+    // A line that can't be written is no reason to fail an invocation that has done its work.
+    _ = writeln!(io::stdout(), "{}", Value::Object(whole));
 }
 
-impl Cost {
-    fn milliseconds(self) -> u64 {
-        u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
+/// INFO, unless Lambda drops that.
+fn level_that_is_kept() -> &'static str {
+    match LevelFilter::current() {
+        // Our own filter doesn't tell ERROR from FATAL, Lambda's does.
+        LevelFilter::OFF | LevelFilter::ERROR => "FATAL",
+        LevelFilter::WARN => "WARN",
+        _ => "INFO",
     }
+}
+
+/// The status tag couldn't be written, and the invocation goes on.
+pub fn status_tag_failed(endpoint: &EndpointName, error: &Error) {
+    tracing::warn!(%endpoint, error_type = error.error_type(), "the status tag could not be written: {error}");
 }
 
 /// The one line of an invocation that ended with an answer.
@@ -92,9 +114,16 @@ fn endpoint_answered(request_id: &str, answer: &Answer, cost: Cost) {
     let outcome = answer.outcome.as_str();
     let changes: Vec<&str> = answer.outcome.plans().iter().flat_map(|plan| &plan.changes).map(change_code).collect();
     let changes = changes.join(" ");
+    let findings = findings(&answer.outcome);
     let detail = detail(&answer.outcome);
     let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
-    tracing::info!(endpoint, outcome, changes, aws_calls, milliseconds, request_id, "{outcome}{detail}");
+    tracing::info!(endpoint, outcome, changes, findings, aws_calls, milliseconds, request_id, "{outcome}{detail}");
+}
+
+/// The codes of what was found, where somebody asked.
+fn findings(outcome: &Outcome) -> Option<String> {
+    let Outcome::Explained(explanation) = outcome else { return None };
+    Some(explanation.codes().collect::<Vec<_>>().join(" "))
 }
 
 /// The one line of an invocation that failed.
@@ -126,6 +155,7 @@ fn detail(outcome: &Outcome) -> String {
         | Outcome::Unchanged(_)
         | Outcome::Planned(_)
         | Outcome::Removed(_)
-        | Outcome::Removing(_) => String::new(),
+        | Outcome::Removing(_)
+        | Outcome::Explained(_) => String::new(),
     }
 }

@@ -34,9 +34,11 @@ OPERATIONS: dict[tuple[str, str], Perform] = {
     ("application-autoscaling", "PutScheduledAction"): autoscaling.put_scheduled_action,
     ("application-autoscaling", "DescribeScheduledActions"): autoscaling.describe_scheduled_actions,
     ("application-autoscaling", "DeleteScheduledAction"): autoscaling.delete_scheduled_action,
+    ("application-autoscaling", "DescribeScalingActivities"): autoscaling.describe_scaling_activities,
     ("cloudwatch", "PutMetricAlarm"): cloudwatch.put_metric_alarm,
     ("cloudwatch", "DescribeAlarms"): cloudwatch.describe_alarms,
     ("cloudwatch", "DeleteAlarms"): cloudwatch.delete_alarms,
+    ("cloudwatch", "GetMetricData"): cloudwatch.get_metric_data,
     ("resourcegroupstaggingapi", "GetResources"): tagging.get_resources,
     ("sqs", "SendMessageBatch"): sqs.send_message_batch,
 }

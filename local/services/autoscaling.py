@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -396,6 +397,32 @@ def delete_scheduled_action(account: Account, params: dict[str, Any]) -> dict[st
         )
     account.autoscaling.scheduled_actions.remove(action)
     return {}
+
+
+def describe_scaling_activities(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    """AWS keeps what it did to a scalable target, and tried to, for six weeks; the newest comes first."""
+    _resource_goes_with_dimension(params, "ResourceId")
+    wanted = params.get("ResourceId")
+    found = [activity for activity in account.activities if wanted in (None, activity["ResourceId"])]
+    return {"ScalingActivities": sorted(found, key=lambda activity: activity["StartTime"], reverse=True)}
+
+
+def add_activity(
+    account: Account, resource: str, instances: int, status: str, message: str, started: datetime
+) -> None:
+    """AWS's words for a change of the number of instances."""
+    activity = {
+        "ActivityId": str(uuid.uuid4()),
+        "ServiceNamespace": NAMESPACE,
+        "ResourceId": resource,
+        "ScalableDimension": DIMENSION,
+        "Description": f"Setting desired instance count to {instances}.",
+        "Cause": "monitor alarm in state ALARM triggered a policy",
+        "StartTime": started,
+        "StatusCode": status,
+        "StatusMessage": message,
+    }
+    account.activities.append(activity)
 
 
 def _find_action(account: Account, params: dict[str, Any]) -> FakeScheduledAction | None:

@@ -1,9 +1,10 @@
-"""CloudWatch alarms: their first state, what an update keeps, and what AWS refuses beyond its model."""
+"""CloudWatch alarms and metrics: first states, what an update keeps, what AWS refuses beyond its model."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any
 
@@ -154,3 +155,50 @@ def delete(account: Account, names: Iterable[str]) -> None:
 
 def with_action(account: Account, action: str) -> list[Alarm]:
     return [account.cloudwatch.alarms[name] for name in account.alarms_by_action[action]]
+
+
+def get_metric_data(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    """AWS takes the start in and leaves the end out, and answers the newest datapoint first by default.
+
+    A metric is known by its namespace, its name and all of its dimensions. A query for another period or
+    statistic than the one in which datapoints are kept here is not served.
+    """
+    start, end = _utc(params["StartTime"]), _utc(params["EndTime"])
+    if start >= end:
+        raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
+    results = []
+    for query in params["MetricDataQueries"]:
+        statistic = query.get("MetricStat", {})
+        if (statistic.get("Period"), statistic.get("Stat")) != (60, "Maximum"):
+            raise AwsError("ValidationError", "Only the maximum of a minute is served here.")
+        metric = statistic["Metric"]
+        points = account.datapoints[_metric_key(metric)]
+        times = sorted((time for time in points if start <= time < end), reverse=True)
+        if params.get("ScanBy") == "TimestampAscending":
+            times.reverse()
+        results.append(
+            {
+                "Id": query["Id"],
+                "Label": metric["MetricName"],
+                "Timestamps": times,
+                "Values": [points[time] for time in times],
+                "StatusCode": "Complete",
+            }
+        )
+    return {"MetricDataResults": results, "Messages": []}
+
+
+def put_datapoint(account: Account, metric: dict[str, Any], time: datetime, value: float) -> None:
+    """What a service of AWS publishes: nobody else may write to its namespace."""
+    account.datapoints[_metric_key(metric)][time] = value
+
+
+def _metric_key(metric: dict[str, Any]) -> tuple[Any, ...]:
+    dimensions = sorted((item["Name"], item["Value"]) for item in metric.get("Dimensions", []))
+    return (metric["Namespace"], metric["MetricName"], *dimensions)
+
+
+def _utc(time: Any) -> datetime:
+    if not isinstance(time, datetime):
+        return datetime.fromtimestamp(time, UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

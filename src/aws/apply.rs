@@ -11,7 +11,8 @@ pub type Gone = (EndpointName, Vec<VariantPlan>);
 impl Aws {
     /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers those that are done,
     /// and what failed; an endpoint of which a target couldn't be deregistered keeps its alarms, which show whose it is.
-    pub async fn apply_to_gone(&self, gone: Vec<Gone>) -> (Vec<Gone>, Vec<ApiError>) {
+    /// `made` is told each change.
+    pub async fn apply_to_gone(&self, gone: Vec<Gone>, made: impl Fn(&Change)) -> (Vec<Gone>, Vec<ApiError>) {
         let mut done = Vec::new();
         let mut failures = Vec::new();
         let mut alarms = Vec::new();
@@ -25,7 +26,7 @@ impl Aws {
                     false
                 });
             }
-            match self.apply(&Observed::bare(name.clone()), &without_alarms).await {
+            match self.apply(&Observed::bare(name.clone()), &without_alarms, &made).await {
                 Ok(()) => {
                     alarms.append(&mut names);
                     done.push((name, plans));
@@ -37,14 +38,21 @@ impl Aws {
             failures.push(error);
             done.clear();
         }
+        let changes = done.iter().flat_map(|(_, plans)| plans).flat_map(|plan| &plan.changes);
+        changes.filter(|change| matches!(change, Change::DeleteAlarms(_))).for_each(&made);
         (done, failures)
     }
 
-    /// Makes the changes of all variants, in order.
+    /// Makes the changes of all variants, in order. `made` is told each of them, once it is.
     ///
     /// # Errors
     /// The change that failed for good; those after it have not been tried.
-    pub async fn apply(&self, observed: &Observed, plans: &[VariantPlan]) -> Result<(), ApiError> {
+    pub async fn apply(
+        &self,
+        observed: &Observed,
+        plans: &[VariantPlan],
+        made: impl Fn(&Change),
+    ) -> Result<(), ApiError> {
         for plan in plans {
             let id = resource_id(&observed.name, &plan.variant);
             let label = format!("endpoint {}, variant {}", observed.name, plan.variant);
@@ -72,6 +80,7 @@ impl Aws {
                     }
                     Change::DeregisterScalableTarget => self.deregister_target(resource).await?,
                 }
+                made(change);
             }
         }
         Ok(())

@@ -8,8 +8,8 @@ use aws_sdk_applicationautoscaling::error::BuildError;
 use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
     PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalableTargetAction,
-    ScalingPolicy as SdkPolicy, ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment,
-    StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
+    ScalingActivity as SdkActivity, ScalingPolicy as SdkPolicy, ScheduledAction as SdkAction, ServiceNamespace,
+    StepAdjustment, StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
@@ -110,6 +110,20 @@ impl Aws {
             }
         }
         Ok(found)
+    }
+
+    /// What was done to a resource in the last six weeks, or tried: one page, for AWS lists the newest first.
+    pub(super) async fn describe_activities(&self, resource: Resource<'_>) -> Result<Vec<SdkActivity>, ApiError> {
+        let output = self
+            .autoscaling
+            .describe_scaling_activities()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(DIMENSION)
+            .resource_id(resource.id)
+            .send()
+            .await
+            .map_err(|error| ApiError::new("DescribeScalingActivities", resource.label, &error))?;
+        Ok(output.scaling_activities.unwrap_or_default())
     }
 
     pub(super) async fn register_target(

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic as SdkStatistic};
+use aws_sdk_cloudwatch::types::{
+    ComparisonOperator, Dimension, Metric as SdkMetric, MetricAlarm, MetricDataQuery, MetricStat,
+    Statistic as SdkStatistic,
+};
+use aws_smithy_types::DateTime;
 
 use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
@@ -17,6 +21,11 @@ pub(super) type Alarms = BTreeMap<VariantName, BTreeMap<AlarmKind, MetricAlarm>>
 /// The most alarms that one call of `DeleteAlarms` takes, and that a page of `DescribeAlarms` has.
 const MOST_TO_DELETE: usize = 100;
 const MOST_ON_A_PAGE: i32 = 100;
+/// The most names that one call of `DescribeAlarms` takes.
+const MOST_TO_DESCRIBE: usize = 100;
+
+/// Seconds. The metrics of asynchronous endpoints arrive once a minute.
+const MINUTE: i32 = 60;
 
 impl Aws {
     pub(super) async fn describe_alarms(&self, endpoint: &EndpointName) -> Result<Alarms, ApiError> {
@@ -45,6 +54,61 @@ impl Aws {
                 if let Some((endpoint, variant, kind)) = alarm.alarm_name().and_then(owned_alarm) {
                     found.entry(endpoint).or_default().entry(variant).or_default().insert(kind, alarm);
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The alarms of these names, as many as there are, by name.
+    pub(super) async fn describe_alarms_named(
+        &self,
+        names: &[String],
+        label: &str,
+    ) -> Result<BTreeMap<String, MetricAlarm>, ApiError> {
+        let mut found = BTreeMap::new();
+        for names in names.chunks(MOST_TO_DESCRIBE) {
+            let mut pages = self
+                .cloudwatch
+                .describe_alarms()
+                .set_alarm_names(Some(names.to_vec()))
+                .max_records(MOST_ON_A_PAGE)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| ApiError::new("DescribeAlarms", label, &error))?;
+                let alarms = page.metric_alarms.unwrap_or_default().into_iter();
+                found.extend(alarms.filter_map(|alarm| Some((alarm.alarm_name.clone()?, alarm))));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The greatest backlog of each minute from `start` on and before `end`, with the minute's begin.
+    pub(super) async fn backlog_sizes(
+        &self,
+        endpoint: &EndpointName,
+        start: DateTime,
+        end: DateTime,
+    ) -> Result<Vec<(DateTime, f64)>, ApiError> {
+        let metric = SdkMetric::builder()
+            .namespace(NAMESPACE)
+            .metric_name("ApproximateBacklogSize")
+            .dimensions(Dimension::builder().name(ENDPOINT_DIMENSION).value(endpoint.as_str()).build())
+            .build();
+        let maximum = MetricStat::builder().metric(metric).period(MINUTE).stat(SdkStatistic::Maximum.as_str()).build();
+        let mut pages = self
+            .cloudwatch
+            .get_metric_data()
+            .metric_data_queries(MetricDataQuery::builder().id("backlog").metric_stat(maximum).build())
+            .start_time(start)
+            .end_time(end)
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| ApiError::new("GetMetricData", &format!("endpoint {endpoint}"), &error))?;
+            for result in page.metric_data_results.unwrap_or_default() {
+                found.extend(result.timestamps().iter().copied().zip(result.values().iter().copied()));
             }
         }
         Ok(found)

@@ -27,7 +27,7 @@ pub enum ApiErrorKind {
 
 impl ApiErrorKind {
     /// By AWS's error code, as the service models and the API references of the three services spell them.
-    fn of_code(code: &str) -> Self {
+    pub(super) fn of_code(code: &str) -> Self {
         match code {
             "AccessDenied"
             | "AccessDeniedException"

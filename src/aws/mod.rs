@@ -6,6 +6,7 @@ mod cloudwatch;
 mod error;
 mod observe;
 mod queue;
+mod readings;
 mod retry;
 mod sagemaker;
 mod survey;
@@ -20,7 +21,9 @@ use aws_sdk_applicationautoscaling::config::retry::RetryConfig;
 use aws_sdk_applicationautoscaling::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -136,13 +139,22 @@ impl Aws {
     /// How many requests have been sent so far, retries included.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.calls.0.load(Ordering::Relaxed)
+        self.calls.sent.load(Ordering::Relaxed)
+    }
+
+    /// How many of them AWS has answered by asking to slow down.
+    #[must_use]
+    pub fn throttled_calls(&self) -> u64 {
+        self.calls.throttled.load(Ordering::Relaxed)
     }
 }
 
 /// Counts the requests that all clients send.
 #[derive(Debug, Clone, Default)]
-struct CallCount(Arc<AtomicU64>);
+struct CallCount {
+    sent: Arc<AtomicU64>,
+    throttled: Arc<AtomicU64>,
+}
 
 #[dyn_dispatch_hint]
 impl Intercept for CallCount {
@@ -156,7 +168,20 @@ impl Intercept for CallCount {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let error = context.output_or_error().and_then(Result::err);
+        if error.and_then(|error| error.as_operation_error()).is_some_and(retry::is_throttling) {
+            self.throttled.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_applicationautoscaling::types::ScalingPolicy;
 use futures_util::future::try_join_all;
 
 use super::autoscaling::{PolicyArns, add_action, add_policy};
@@ -24,11 +25,17 @@ pub struct Observed {
     pub name: EndpointName,
     /// `None`: there is no such endpoint.
     pub endpoint: Option<Endpoint>,
+    /// `EndpointStatus` in SageMaker's own word.
+    pub status: Option<String>,
+    /// Of the endpoint; only tags are written by it.
+    pub(super) arn: Option<String>,
     /// Of the endpoint's variants, and of those that are gone but left something behind. Empty where nothing of ours
     /// is expected.
     pub scaling: BTreeMap<VariantName, Scaling>,
     /// The ARNs of the policies in `scaling`, for the alarms that drive them.
     pub(super) policy_arns: BTreeMap<VariantName, PolicyArns>,
+    /// The names of the alarms that AWS has made for our target tracking.
+    pub(super) tracking_alarms: BTreeMap<VariantName, Vec<String>>,
 }
 
 impl Aws {
@@ -38,7 +45,7 @@ impl Aws {
     /// Whatever read fails for good.
     pub async fn observe(&self, name: &EndpointName, rules: &Rules, hints: &Hints) -> Result<Observed, ApiError> {
         let (described, alarms) = tokio::try_join!(self.describe_endpoint(name), self.describe_alarms(name))?;
-        let Some(Described { mut endpoint, arn, config_name }) = described else {
+        let Some(Described { mut endpoint, status, arn, config_name }) = described else {
             let variants = alarms.keys().chain(&hints.variants).cloned().collect();
             return self.observe_scaling(name.clone(), variants, alarms).await;
         };
@@ -51,9 +58,12 @@ impl Aws {
             EndpointStatus::InService => {}
             EndpointStatus::Deleting => {
                 let observed = self.observe_scaling(name, variants, alarms).await?;
-                return Ok(Observed { endpoint: Some(endpoint), ..observed });
+                return Ok(Observed { endpoint: Some(endpoint), status, ..observed });
             }
-            EndpointStatus::Other => return Ok(Observed { endpoint: Some(endpoint), ..Observed::bare(name) }),
+            EndpointStatus::Failed | EndpointStatus::Other if hints.in_any_status => {}
+            EndpointStatus::Failed | EndpointStatus::Other => {
+                return Ok(Observed { endpoint: Some(endpoint), status, ..Observed::bare(name) });
+            }
         }
         let configuration = async {
             match &config_name {
@@ -61,7 +71,7 @@ impl Aws {
                 None => Ok(None),
             }
         };
-        let (config, mut observed);
+        let (config, observed);
         if hints.is_likely_ours || !alarms.is_empty() {
             (endpoint.tags, config, observed) = tokio::try_join!(
                 self.list_tags(&name, &arn),
@@ -86,8 +96,7 @@ impl Aws {
         if let Some(config) = config {
             config.complete(&mut endpoint);
         }
-        observed.endpoint = Some(endpoint);
-        Ok(observed)
+        Ok(Observed { endpoint: Some(endpoint), status, arn: Some(arn), ..observed })
     }
 
     async fn has_own_policy(
@@ -125,6 +134,10 @@ impl Aws {
         for ((variant, id), (policies, actions)) in variants.into_iter().zip(ids).zip(policies_and_actions) {
             let (mut scaling, mut arns) = (Scaling::default(), PolicyArns::new());
             scaling.target = targets.remove(&id);
+            let is_tracking = |policy: &&ScalingPolicy| policy.policy_name == PolicyName::Backlog.as_str();
+            let alarms_made = policies.iter().filter(is_tracking).flat_map(ScalingPolicy::alarms);
+            let names = alarms_made.map(|alarm| alarm.alarm_name.clone()).collect();
+            observed.tracking_alarms.insert(variant.clone(), names);
             for policy in policies {
                 add_policy(&mut scaling, &mut arns, policy);
             }
@@ -141,6 +154,14 @@ impl Aws {
 
 impl Observed {
     pub(super) fn bare(name: EndpointName) -> Self {
-        Self { name, endpoint: None, scaling: BTreeMap::new(), policy_arns: BTreeMap::new() }
+        Self {
+            name,
+            endpoint: None,
+            arn: None,
+            status: None,
+            scaling: BTreeMap::new(),
+            policy_arns: BTreeMap::new(),
+            tracking_alarms: BTreeMap::new(),
+        }
     }
 }

@@ -10,6 +10,8 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::ApiErrorKind;
+
 /// Retries what AWS answers while it is still busy with an earlier write, and never a quota that is used up.
 #[derive(Debug)]
 pub(super) struct ByErrorCode;
@@ -59,9 +61,13 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
         autoscaling::describe_scalable_targets::DescribeScalableTargetsError,
         autoscaling::describe_scaling_policies::DescribeScalingPoliciesError,
         autoscaling::describe_scheduled_actions::DescribeScheduledActionsError,
+        autoscaling::describe_scaling_activities::DescribeScalingActivitiesError,
         cloudwatch::describe_alarms::DescribeAlarmsError,
         cloudwatch::put_metric_alarm::PutMetricAlarmError,
         cloudwatch::delete_alarms::DeleteAlarmsError,
+        cloudwatch::get_metric_data::GetMetricDataError,
+        sagemaker::add_tags::AddTagsError,
+        sagemaker::delete_tags::DeleteTagsError,
         sagemaker::describe_endpoint::DescribeEndpointError,
         sagemaker::describe_endpoint_config::DescribeEndpointConfigError,
         sagemaker::list_endpoints::ListEndpointsError,
@@ -69,6 +75,12 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
         tagging::get_resources::GetResourcesError,
         sqs::send_message_batch::SendMessageBatchError,
     ]
+}
+
+/// Whether AWS asks to slow down.
+pub(super) fn is_throttling(error: &OperationError) -> bool {
+    let code = metadata(error).and_then(ErrorMetadata::code);
+    code.is_some_and(|code| ApiErrorKind::of_code(code) == ApiErrorKind::Throttled)
 }
 
 /// Whether the operation puts something on a scalable target that we registered before.

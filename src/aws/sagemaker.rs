@@ -1,18 +1,23 @@
-//! SageMaker: what an endpoint is. Read only.
+//! SageMaker: what an endpoint is. Nothing of it is written but the status tag.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
-use aws_sdk_sagemaker::types::{EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary};
+use aws_sdk_sagemaker::types::{
+    EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary, Tag,
+};
 
-use super::{ApiError, Aws};
-use crate::reconcile::{Endpoint, EndpointName, EndpointStatus, Hosting, Inference, Tags, Variant, VariantName};
+use super::{ApiError, Aws, Observed};
+use crate::reconcile::{
+    Endpoint, EndpointName, EndpointStatus, Hosting, Inference, STATUS_TAG, StatusTag, Tags, Variant, VariantName,
+};
 
 /// What `DescribeEndpoint` alone tells, and what the next reads need.
 pub(super) struct Described {
     /// Without tags and instance types.
     pub(super) endpoint: Endpoint,
+    pub(super) status: Option<String>,
     pub(super) arn: String,
     pub(super) config_name: Option<String>,
 }
@@ -87,6 +92,26 @@ impl Aws {
         Ok(tags)
     }
 
+    /// Sets the status tag of an endpoint that was read whole, or takes it away.
+    ///
+    /// # Errors
+    /// When `AddTags` or `DeleteTags` fails: say, where the endpoint has as many tags as AWS allows.
+    pub async fn write_status_tag(&self, observed: &Observed, tag: &StatusTag) -> Result<(), ApiError> {
+        let resource = format!("endpoint {}", observed.name);
+        let arn = observed.arn.as_deref().ok_or_else(|| ApiError::incomplete("AddTags", &resource, "EndpointArn"))?;
+        match tag {
+            StatusTag::Set(text) => {
+                let tag = Tag::builder().key(STATUS_TAG).value(text).build();
+                let sent = self.sagemaker.add_tags().resource_arn(arn).tags(tag).send().await;
+                sent.map(|_| ()).map_err(|error| ApiError::new("AddTags", &resource, &error))
+            }
+            StatusTag::Delete => {
+                let sent = self.sagemaker.delete_tags().resource_arn(arn).tag_keys(STATUS_TAG).send().await;
+                sent.map(|_| ()).map_err(|error| ApiError::new("DeleteTags", &resource, &error))
+            }
+        }
+    }
+
     /// The name of the endpoint with this ARN, in its own spelling: ARNs are in lower case, names need not be.
     /// `None` where there is none.
     ///
@@ -109,6 +134,7 @@ pub(super) fn status(status: Option<&SdkStatus>) -> EndpointStatus {
     match status {
         Some(SdkStatus::InService) => EndpointStatus::InService,
         Some(SdkStatus::Deleting) => EndpointStatus::Deleting,
+        Some(SdkStatus::Failed | SdkStatus::UpdateRollbackFailed | SdkStatus::OutOfService) => EndpointStatus::Failed,
         _ => EndpointStatus::Other,
     }
 }
@@ -117,6 +143,7 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
     let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
     let status = status(output.endpoint_status());
     Ok(Described {
+        status: output.endpoint_status().map(|status| status.as_str().to_owned()),
         endpoint: Endpoint {
             name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,
             status,

@@ -20,6 +20,15 @@ pub struct Endpoint {
     pub tags: Tags,
 }
 
+impl Endpoint {
+    /// No instance runs, and none is on its way.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        let has_none = |it: &Variant| it.current_instances == Some(0) && it.desired_instances == Some(0);
+        !self.variants.is_empty() && self.variants.iter().all(has_none)
+    }
+}
+
 /// How the endpoint is invoked: asynchronous ones carry an `AsyncInferenceConfig`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inference {
@@ -32,7 +41,9 @@ pub enum Inference {
 pub enum EndpointStatus {
     InService,
     Deleting,
-    /// Creating, Updating, `RollingBack`, Failed, … : nothing may be written now.
+    /// Failed, `UpdateRollbackFailed`, `OutOfService`: nothing may be written until somebody updates the endpoint.
+    Failed,
+    /// Creating, Updating, `RollingBack`, … : nothing may be written now.
     Other,
 }
 

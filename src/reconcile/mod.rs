@@ -5,10 +5,12 @@
 
 mod desired;
 mod endpoint;
+mod explain;
 mod names;
 mod plan;
 mod scaling;
 mod settings;
+mod status;
 mod values;
 mod warm;
 
@@ -18,6 +20,10 @@ use jiff::Timestamp;
 
 pub use desired::{desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
+pub use explain::{
+    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, ScalingActivity,
+    Unreadable, backlog_window, explain, pending_changes, way_to_another_instance_type,
+};
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
     resource_id, variant_of,
@@ -28,6 +34,7 @@ pub use scaling::{
     ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
 };
 pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+pub use status::{StatusTag, status_tag};
 pub use warm::{WarmHours, WarmWindow, is_warm};
 
 /// Why an endpoint is looked at.
@@ -48,6 +55,8 @@ pub struct Hints {
     pub is_likely_ours: bool,
     /// Variants that may have left something behind, beside those that the endpoint has and those of its alarms.
     pub variants: Vec<VariantName>,
+    /// Worth reading whole even while nothing may be written: somebody asks what is there.
+    pub in_any_status: bool,
 }
 
 /// Why nothing is to be done.
@@ -97,7 +106,7 @@ pub fn decide(
     match endpoint.status {
         EndpointStatus::InService => {}
         EndpointStatus::Deleting => return clean_up(observed, SkipReason::NotInService),
-        EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
+        EndpointStatus::Failed | EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
     }
     let wish = rules.read(&endpoint.tags);
     let finishes_removal = request == Request::Event && observed.values().any(|scaling| is_leaving(scaling, &wish));

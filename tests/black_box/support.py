@@ -15,6 +15,9 @@ PREFIX = "scale-to-zero:"
 ENABLED = {f"{PREFIX}enabled": "true"}
 VARIANT = "AllTraffic"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+STATUS_TAG = "scale-to-zero-status"
+# For tests of something else: the tag is a write and a member of the answer more in every refusal.
+WITHOUT_STATUS_TAG = {"STATUS_TAG": "off"}
 NOTHING: Json = {"targets": {}, "policies": {}, "alarms": {}, "actions": {}, "foreign": {}}
 
 # The writes of a first configuration, in their order.
@@ -35,6 +38,10 @@ def apply(endpoint: str = "demo") -> Json:
 
 def plan(endpoint: str = "demo") -> Json:
     return {"action": "plan", "endpoint": endpoint}
+
+
+def explain(endpoint: str = "demo") -> Json:
+    return {"action": "explain", "endpoint": endpoint}
 
 
 def remove(endpoint: str = "demo") -> Json:

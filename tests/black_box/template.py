@@ -47,14 +47,41 @@ PATTERNS = _of_type(FUNCTION["Events"], "EventBridgeRule")
 SCHEDULES = _of_type(FUNCTION["Events"], "Schedule")
 # SAM makes EventBridge rules of both.
 RULES = PATTERNS | SCHEDULES
+# Resources that SAM adds: a rule or an event source for each event of the function.
+GENERATED = {f"Function{name}" for name in FUNCTION["Events"]}
 EVENT_SOURCES = _of_type(FUNCTION["Events"], "SQS")
 QUEUES = _of_type(RESOURCES, "AWS::SQS::Queue")
 ALARMS = _of_type(RESOURCES, "AWS::CloudWatch::Alarm")
 
+# What can be left out: parameters, and the resources that go with them.
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:on-call"
+OF_TOPIC = {"AlarmKey", "AlarmTopic", "AlarmTopicPolicy"}
+ALL_THERE = {
+    "AlarmEmail": "on-call@example.com",
+    "SubnetIds": "subnet-0a1b2c3d",
+    "SecurityGroupIds": "sg-0a1b2c3d",
+}
+LEFT_OUT: dict[str, tuple[dict[str, str], set[str]]] = {
+    "nothing": ({}, set()),
+    "dashboard": ({"Dashboard": "off"}, {"FleetDashboard"}),
+    "alarms": ({"Alarms": "off"}, {*ALARMS, *OF_TOPIC, "AlarmSubscription"}),
+    "sweep": ({"SweepSchedule": "off"}, {"SweepAlarm"}),
+    "alarm about waking": ({"WakeAlarmMinutes": "0"}, {"WakeAlarm"}),
+    "alarm about endpoints": ({"EndpointAlarm": "off"}, {"InvalidEndpointsAlarm"}),
+    "own topic": ({"AlarmTopicArn": TOPIC}, {*OF_TOPIC, "AlarmSubscription"}),
+    "any topic": ({"AlarmTopicArn": "none"}, {*OF_TOPIC, "AlarmSubscription"}),
+    "e-mail": ({"AlarmEmail": ""}, {"AlarmSubscription"}),
+    "all of it": (
+        {"Dashboard": "off", "Alarms": "off", "SweepSchedule": "off", "AlarmTopicArn": "none"},
+        {"FleetDashboard", *ALARMS, *OF_TOPIC, "AlarmSubscription"},
+    ),
+}
+
 
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the function's role allows: policy name and statement."""
+    """What the function's role says, also under a condition: policy name and statement."""
     for policy in RESOURCES["Role"]["Properties"]["Policies"]:
+        policy = policy.get("Fn::If", [None, policy])[1]
         for statement in policy["PolicyDocument"]["Statement"]:
             yield policy["PolicyName"], statement
 
@@ -66,7 +93,12 @@ def actions(statement: Mapping[str, Any]) -> list[str]:
 
 def granted_actions(policy: str) -> set[str]:
     """The actions of one policy of the role. `scaling` grants what the code calls."""
-    return {action for name, statement in statements() if name == policy for action in actions(statement)}
+    return {
+        action
+        for name, statement in statements()
+        if name == policy and statement["Effect"] == "Allow"
+        for action in actions(statement)
+    }
 
 
 def nodes(value: Any) -> Iterator[Any]:
@@ -89,17 +121,75 @@ def resolved(value: Any, given: Mapping[str, str]) -> Any:
         case {"Ref": name}:
             return names.get(name, value)
         case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{([^}]+)\}", lambda found: str(names[found[1]]), text)
+            return re.sub(r"\$\{([^}]+)\}", lambda found: str(names.get(found[1], found[1])), text)
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(resolved(parts, given))
+        case {"Fn::FindInMap": [table, *keys]}:
+            found: Any = TEMPLATE["Mappings"][table]
+            for key in keys:
+                found = found[str(resolved(key, given))]
+            return found
         case {"Fn::If": [condition, then, otherwise]}:
-            holds = resolved(TEMPLATE["Conditions"][condition], given)
-            return resolved(then if holds else otherwise, given)
+            return resolved(then if holds(condition, given) else otherwise, given)
+        case {"Condition": str(condition)}:
+            return holds(condition, given)
+        case {"Fn::And": conditions}:
+            return all(resolved(condition, given) for condition in conditions)
         case {"Fn::Not": [condition]}:
             return not resolved(condition, given)
         case {"Fn::Equals": [one, other]}:
-            return bool(resolved(one, given) == resolved(other, given))
+            # All parameters are text to CloudFormation.
+            return str(resolved(one, given)) == str(resolved(other, given))
         case dict():
             return {key: resolved(inner, given) for key, inner in value.items()}
     return value
+
+
+def holds(condition: str, given: Mapping[str, str]) -> bool:
+    return bool(resolved(TEMPLATE["Conditions"][condition], given))
+
+
+def settled(part: Any, given: Mapping[str, str]) -> Any:
+    """A template, or a part of one, without conditions: what doesn't hold is gone, references stay."""
+    match part:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return settled(then if holds(condition, given) else otherwise, given)
+        case dict():
+            return {
+                name: settled({key: inner for key, inner in value.items() if key != "Condition"}, given)
+                if isinstance(value, dict) and isinstance(value.get("Condition"), str)
+                else settled(value, given)
+                for name, value in part.items()
+                if not _is_absent(value, given)
+            }
+        case list():
+            return [settled(inner, given) for inner in part if not _is_absent(inner, given)]
+    return part
+
+
+def _is_absent(value: Any, given: Mapping[str, str]) -> bool:
+    match value:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return _is_absent(then if holds(condition, given) else otherwise, given)
+        case {"Ref": "AWS::NoValue"}:
+            return True
+        case {"Condition": str(condition)}:
+            return not holds(condition, given)
+    return False
+
+
+def referred_to(part: Any) -> set[str]:
+    """The names of parameters, pseudo parameters and resources that a part of the template needs."""
+    found = set()
+    for node in nodes(part):
+        match node:
+            case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
+                found.add(name)
+            case {"Fn::Sub": [str(text), dict(own)]}:
+                found |= set(re.findall(r"\$\{([^}.]+)", text)) - set(own)
+            case {"Fn::Sub": str(text)}:
+                found |= set(re.findall(r"\$\{([^}.]+)", text))
+    return found
 
 
 def invoked_by(event: Any) -> list[str]:

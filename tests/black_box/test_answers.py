@@ -223,7 +223,7 @@ def test_removing_from_an_untagged_endpoint_is_skipped(aws: LocalAws, function: 
 # Payloads that make no sense.
 
 ACCEPTED = [
-    '{"action": "apply", "plan" or "remove", "endpoint": name}',
+    '{"action": "apply", "plan", "explain" or "remove", "endpoint": name}',
     '"SageMaker Endpoint State Change" of aws.sagemaker',
     '"Tag Change on Resource" of aws.tag',
     '"AWS API Call via CloudTrail" of aws.sagemaker',

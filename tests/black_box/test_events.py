@@ -9,6 +9,7 @@ import pytest
 from support import (
     ENABLED,
     NOTHING,
+    VARIANT,
     Json,
     answer,
     apply,
@@ -50,6 +51,40 @@ def swept(outcome: str, *results: Json, endpoints: int | None = None) -> Json:
 # In the order of their names, capitals first.
 SWEPT = swept("configured", changed("configured", OTHER), changed("configured", DEMO))
 
+EXPLAINED = {
+    "endpoint": "demo",
+    "outcome": "explained",
+    "summary": "Variant AllTraffic is no scalable target yet, so AWS doesn't scale it at all. "
+    'Invoke {"action": "apply", "endpoint": "demo"}, or wait for the next sweep.',
+    "findings": [
+        {
+            "code": "not-configured",
+            "about": "all",
+            "sentence": "Variant AllTraffic is no scalable target yet, so AWS doesn't scale it at all.",
+            "advice": 'invoke {"action": "apply", "endpoint": "demo"}, or wait for the next sweep',
+        }
+    ],
+    "found": {
+        "status": "InService",
+        "async": True,
+        "managed": True,
+        "tags": ENABLED,
+        "variants": [
+            {
+                "variant": VARIANT,
+                "currentInstances": 1,
+                "desiredInstances": 1,
+                "minCapacity": None,
+                "maxCapacity": None,
+                "policies": [],
+                "alarms": [],
+                "pendingChanges": [change["change"] for change in configuring()],
+            }
+        ],
+        "backlog": None,
+    },
+}
+
 # The answers where the endpoints demo and Demo-Endpoint exist, are in service, tagged and not yet configured.
 # There is no work queue, so a sweep does its work itself.
 ANSWERS: dict[str, Json] = {
@@ -60,6 +95,7 @@ ANSWERS: dict[str, Json] = {
     "cloudtrail-denied.json": IGNORED_WITHOUT_ENDPOINT,
     "creating.json": IGNORED,
     "deleting.json": CONFIGURED,
+    "explain.json": EXPLAINED,
     "failed.json": IGNORED,
     "in-service-iso-time.json": CONFIGURED,
     "in-service-minimal.json": CONFIGURED,

@@ -32,6 +32,7 @@ from support import (
     ENABLED,
     NOTHING,
     PREFIX,
+    STATUS_TAG,
     VARIANT,
     Json,
     answer,
@@ -103,6 +104,15 @@ def sweeper(
     return (function, None) if request.param == "alone" else (queueing, WorkQueue(aws))
 
 
+def carriers_of_the_status_tag(aws: LocalAws) -> dict[str, str]:
+    return {
+        name: tag["Value"]
+        for name, endpoint in aws.account().sagemaker.endpoints.items()
+        for tag in endpoint.tags
+        if tag["Key"] == STATUS_TAG
+    }
+
+
 def calls(aws: LocalAws) -> Counter[str]:
     return Counter(call.operation for call in aws.calls)
 
@@ -123,8 +133,12 @@ def test_a_thousand_endpoints_are_set_up_kept_at_little_cost_and_left_without_a_
 
     assert queue.dead_letters == []
     assert first["counts"] == {"planned": 501, "removed": 2, "invalid": 1, "skipped": 500}
-    assert (first["endpoints"], first["queued"]) == (1004, 501)
-    assert results(first)["bad"] == PROBLEM
+    assert (first["endpoints"], first["queued"]) == (1004, 502)
+    status = (
+        f"invalid: {PREFIX}max-capacity must be an integer from 1 to 100 the CAPACITY_LIMIT of the deployment"
+    )
+    assert results(first)["bad"] == {**PROBLEM, "statusTag": status}
+    assert carriers_of_the_status_tag(aws) == {"bad": status}
     assert names_held(aws) == names_of_all(managed)
     assert states(aws, managed[::50]) == {name: scaling(name) for name in managed[::50]}
     assert states(aws, untouched[:5]) == before
@@ -146,6 +160,7 @@ def test_a_thousand_endpoints_are_set_up_kept_at_little_cost_and_left_without_a_
 
     assert queue.dead_letters == []
     assert names_held(aws) == set()
+    assert carriers_of_the_status_tag(aws) == {}
 
 
 @pytest.mark.parametrize("page_size", range(1, 8))
@@ -323,7 +338,7 @@ def test_a_sweep_with_a_queue_writes_only_for_endpoints_that_are_gone(
 
     assert calls(aws)["SendMessageBatch"] == 1
     assert sorted(written(aws)) == ["DeleteAlarms", "DeregisterScalableTarget", "SendMessageBatch"]
-    handed_over = [name for name in MIXED_OUTCOMES if name not in ("orphan", "ghost", "bad", "theirs")]
+    handed_over = [name for name in MIXED_OUTCOMES if name not in ("orphan", "ghost")]
     assert sorted(body["endpoint"] for body in queue.bodies) == sorted(handed_over)
     assert {body["action"] for body in queue.bodies} == {"reconcile"}
 
@@ -533,7 +548,8 @@ def test_an_answer_has_as_many_results_as_fit(aws: LocalAws, function: Function)
     assert found["leftOff"] > 0
     assert len(found["results"]) + found["leftOff"] == size
     assert len(json.dumps(found)) > 4_500_000
-    assert written(aws) == []
+    # Of the status tag, for which there is no room.
+    assert {(call.operation, call.status) for call in aws.writes()} == {("AddTags", 400)}
 
 
 # Payloads.

@@ -13,6 +13,7 @@ from support import (
     NOTHING,
     PREFIX,
     VARIANT,
+    WITHOUT_STATUS_TAG,
     Json,
     answer,
     answer_of,
@@ -49,7 +50,7 @@ TOO_SHORT = "a request that takes so long could be killed by scaling in"
 
 @pytest.fixture(scope="module")
 def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
+    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
         yield function
         assert function.stray_output == []
 
@@ -376,7 +377,7 @@ def test_a_timeout_by_default_gives_way_to_a_longer_request_in_whole_minutes(
 def test_a_tag_is_held_to_the_longest_request_by_default(
     aws: LocalAws, start_function: Callable[..., Function]
 ) -> None:
-    function = start_function(DEFAULT_LONGEST_REQUEST="15m")
+    function = start_function(DEFAULT_LONGEST_REQUEST="15m", **WITHOUT_STATUS_TAG)
     aws.create_endpoint("demo", tags=tags(idle_timeout="600s"))
 
     assert function.invoke(apply()) == refusal(

@@ -6,7 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cbor2
@@ -351,6 +351,41 @@ def test_deleting_alarms_deletes_those_that_there_are(aws: LocalAws) -> None:
     names = [ALARM["AlarmName"], "nowhere"]
     assert error_of(cloudwatch.delete_alarms, AlarmNames=names) == "ResourceNotFound"
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_the_backlog_is_answered_newest_first_with_the_start_and_without_the_end(aws: LocalAws) -> None:
+    newest = aws.publish_backlog("Demo", 4, 0, 3)
+    metric = {"Namespace": "AWS/SageMaker", "MetricName": "ApproximateBacklogSize"}
+    stat = {"Metric": {**metric, "Dimensions": [{"Name": "EndpointName", "Value": "Demo"}]}}
+    query = {"Id": "q", "MetricStat": {**stat, "Period": 60, "Stat": "Maximum"}}
+    read = aws.client("cloudwatch").get_metric_data
+
+    def values(start: int, end: int, **more: Any) -> list[float]:
+        """Between minutes before the newest."""
+        times = {"StartTime": newest - timedelta(minutes=start), "EndTime": newest - timedelta(minutes=end)}
+        return read(MetricDataQueries=[query], **times, **more)["MetricDataResults"][0]["Values"]
+
+    assert values(2, -1) == [3, 0, 4]
+    assert values(2, 0) == [0, 4]
+    assert values(1, -1, ScanBy="TimestampAscending") == [0, 3]
+    query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] = "demo"
+    assert values(2, -1) == [], "dimensions are case-sensitive"
+    assert error_of(read, MetricDataQueries=[query], StartTime=newest, EndTime=newest) == "ValidationError"
+
+
+def test_scaling_activities_are_answered_newest_first_and_for_their_resource(aws: LocalAws) -> None:
+    aws.add_activity("Demo", 1, "Failed", "Insufficient capacity.", minutes_ago=9)
+    aws.add_activity("Demo", 0, "Successful", "Done.", minutes_ago=2)
+    aws.add_activity("Other", 3, "Successful", "Done.", minutes_ago=1)
+    describe = aws.client("application-autoscaling").describe_scaling_activities
+    found = describe(**VARIANT)["ScalingActivities"]
+    assert [(activity["StatusCode"], activity["Description"]) for activity in found] == [
+        ("Successful", "Setting desired instance count to 0."),
+        ("Failed", "Setting desired instance count to 1."),
+    ]
+    assert len(describe(ServiceNamespace="sagemaker")["ScalingActivities"]) == 3
+    without = {name: value for name, value in VARIANT.items() if name != "ResourceId"}
+    assert error_of(describe, **without) == "ValidationException"
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, None])

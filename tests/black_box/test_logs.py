@@ -79,7 +79,7 @@ def test_every_invocation_logs_one_line_that_says_what_it_did_and_what_it_cost(
         (
             lambda: aws.retag("demo", tags(max_capacity="x", wake="no")),
             state_change(),
-            info(PROBLEMS, "invalid", "", 7),
+            info(PROBLEMS, "invalid", "", 8),
         ),
         (
             lambda: aws.retag("demo", tags(max_capacity="5", wake="true")),
@@ -89,12 +89,12 @@ def test_every_invocation_logs_one_line_that_says_what_it_did_and_what_it_cost(
         (
             lambda: put_foreign_action(aws),
             state_change(),
-            info("conflict with nightly", "conflict", "", 7),
+            info("conflict with nightly", "conflict", "", 8),
         ),
         (
             lambda: autoscaling(aws, "delete_scheduled_action", ScheduledActionName="nightly"),
             remove(),
-            info("removed", "removed", "deregister-scalable-target delete-alarms", 9),
+            info("removed", "removed", "deregister-scalable-target delete-alarms", 10),
         ),
         (
             lambda: aws.untag("demo", [f"{PREFIX}{key}" for key in ("enabled", "max-capacity", "wake")]),

@@ -1,4 +1,4 @@
-"""README.md and ARCHITECTURE.md against the sources, the template and the executable.
+"""README.md against the sources, the template and the executable.
 
 A comment before a block or table of README.md says what it is: `<!-- answer: plan -->` or
 `<!-- table: tags -->`.
@@ -11,11 +11,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+import botocore.session
 import jmespath
 import pytest
+from botocore import xform_name
 from support import (
     ENABLED,
     PREFIX,
@@ -24,6 +25,7 @@ from support import (
     apply,
     autoscaling,
     client,
+    explain,
     failure,
     plan,
     tags,
@@ -32,14 +34,11 @@ from support import (
 from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statements
 
 from local.aws import LocalAws
+from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 from local.faults import Fault
 from local.runtime import Function
 
 README = (ROOT / "README.md").read_text()
-ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-DOCUMENTS = pytest.mark.parametrize(
-    "text", [pytest.param(README, id="README"), pytest.param(ARCHITECTURE, id="ARCHITECTURE")]
-)
 SOURCES = ROOT / "src"
 
 # What a cell without a value holds.
@@ -164,6 +163,16 @@ def sweep(aws: LocalAws, function: Function) -> Json:
     return function.invoke({"action": "sweep"})
 
 
+def forgotten_pause(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED | {f"{PREFIX}pause": "scale-in"})
+    function.invoke(apply())
+    for alarm in [wake_alarm_name(), *aws.tracking_alarms("demo").values()]:
+        state = "ALARM" if "Low" in alarm else "OK"
+        aws.set_alarm_state(alarm, state, "Threshold Crossed: …")
+    aws.publish_backlog("demo", 0)
+    return function.invoke(explain())
+
+
 def first_apply(aws: LocalAws, function: Function) -> Json:
     aws.create_endpoint("demo", tags=ENABLED)
     return function.invoke(apply())
@@ -180,6 +189,7 @@ ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
     "conflict": conflict,
     "denied": denied,
     "sweep": sweep,
+    "explain": forgotten_pause,
 }
 
 
@@ -296,6 +306,15 @@ def test_the_reasons_are_those_of_the_sources() -> None:
     assert [plain(row[0]) for row in table("reasons")] == arms("answer.rs", "reason_code")
 
 
+def test_the_findings_are_those_of_the_sources() -> None:
+    assert [plain(row[0]) for row in table("findings")] == arms("explanation.rs", "finding_code")
+
+
+def test_a_finding_is_about_what_the_sources_know() -> None:
+    words = {word for row in table("findings") for word in row[1].split(", ")}
+    assert words == set(arms("explanation.rs", "about_word"))
+
+
 def test_every_change_is_named() -> None:
     for change in arms("answer.rs", "change_code"):
         assert f"`{change}`" in README
@@ -306,6 +325,10 @@ def test_the_error_types_are_those_of_the_sources() -> None:
     known = arms("error.rs", "error_type") + arms("aws/error.rs", "error_type") + at_start
 
     assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)
+
+
+def test_the_verdicts_are_those_of_the_check() -> None:
+    assert [plain(row[0]) for row in table("verdicts")] == [AS_EXPECTED, DIFFERS, NOT_NOW]
 
 
 # The template.
@@ -342,13 +365,13 @@ def test_the_outputs_are_those_of_the_template() -> None:
     queried = re.findall(r"OutputKey=='(\w+)'", README)
 
     assert table("outputs") == outputs
-    assert "the stack's six [outputs]" in " ".join(README.split())
-    assert len(outputs) == 6
+    assert "the stack's eight [outputs]" in " ".join(README.split())
+    assert len(outputs) == 8
     assert queried
     assert set(queried) <= set(TEMPLATE["Outputs"])
 
 
-# Commands, links and names.
+# Commands.
 
 
 def test_every_make_target_exists() -> None:
@@ -365,28 +388,20 @@ def test_the_shell_understands_every_block(block: str) -> None:
     assert (parsed.returncode, parsed.stderr) == (0, "")
 
 
-@DOCUMENTS
-def test_every_link_leads_somewhere(text: str) -> None:
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
-    assert links
-    for link in links:
-        name, _, heading = link.partition("#")
-        path = ROOT / name
-        assert path.exists(), link
-        if heading:
-            assert heading in headings(path if name else Path(ROOT, "README.md")), link
+# What the AWS CLI takes with every operation, and what belongs to its own commands.
+CLI_OPTIONS = {"query", "output", "region", "cli-binary-format", "cli-read-timeout"}
 
 
-def headings(path: Path) -> set[str]:
-    """As GitHub makes anchors of them."""
-    found = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
-
-
-def test_every_test_that_is_named_exists() -> None:
-    files = [*SOURCES.rglob("*.rs"), *(ROOT / "tests").rglob("*.rs"), *(ROOT / "tests").rglob("*.py")]
-    tests = set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, files)), re.MULTILINE))
-    named = set(re.findall(r"`(\w+(?:_\w+){3,})`", ARCHITECTURE))
-
-    assert len(named) > 20
-    assert named - tests == set()
+def test_every_option_of_an_aws_command_is_one_of_its_operation() -> None:
+    session = botocore.session.get_session()
+    commands = re.findall(
+        r"\baws ([a-z-]+) ([a-z-]+)((?: [^\n|]*)?)", "\n".join(shell_blocks()).replace("\\\n", " ")
+    )
+    checked = [command for command in commands if command[0] != "s3" and command[1] != "wait"]
+    assert len(checked) > 10
+    for service, operation, rest in checked:
+        model = session.get_service_model(service)
+        [name] = [name for name in model.operation_names if xform_name(name, "-") == operation]
+        known = {xform_name(member, "-") for member in model.operation_model(name).input_shape.members}
+        options = {option.removeprefix("no-") for option in re.findall(r" --([a-z-]+)", rest)}
+        assert options - CLI_OPTIONS <= known, (service, operation)

@@ -13,6 +13,7 @@ from support import (
     PREFIX,
     Json,
     apply,
+    explain,
     plan,
     remove,
     state_change,
@@ -86,6 +87,9 @@ COSTS_OF_A_CONFIGURED_ENDPOINT = {
     "tag event": Cost(MANAGED, RETAGGED, ALL, 2),
     "apply": Cost(MANAGED, apply(), ALL, 2),
     "plan": Cost(MANAGED, plan(), ALL, 2),
+    "explain": Cost(
+        MANAGED, explain(), sorted([*ALL, "DescribeAlarms", "DescribeScalingActivities", "GetMetricData"]), 3
+    ),
     "remove": Cost(MANAGED, remove(), ALL, 2, ["DeregisterScalableTarget", "DeleteAlarms"]),
     # There is no alarm that would tell at once that the endpoint is one of ours.
     "event without tags, where nothing wakes": Cost({"tags": tags(wake="false")}, state_change(), ALL, 3),
@@ -106,7 +110,7 @@ COSTS_OF_ANOTHER = {
     "first in-service event with tags": Cost(MANAGED, with_tags(state_change()), ALL, 2, CONFIGURING),
     "first tag event": Cost(MANAGED, RETAGGED, ALL, 2, CONFIGURING),
     "first apply": Cost(MANAGED, apply(), ALL, 3, CONFIGURING),
-    "bad tags": Cost({"tags": tags(wake="no")}, state_change(), ALL, 3),
+    "bad tags": Cost({"tags": tags(wake="no")}, state_change(), ALL, 3, ["AddTags"]),
     "untagged, in-service event": Cost({}, state_change(), WITH_TAGS, 2),
     "untagged, apply": Cost({}, apply(), WITH_TAGS, 2),
     "tags of others": Cost({"tags": {"team": "speech"}}, state_change(), WITH_TAGS, 2),

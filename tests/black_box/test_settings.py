@@ -10,6 +10,7 @@ from support import (
     ENABLED,
     NOTHING,
     PREFIX,
+    WITHOUT_STATUS_TAG,
     Json,
     answer,
     apply,
@@ -36,7 +37,7 @@ from local.runtime import Function, FunctionDied
 
 @pytest.fixture(scope="module")
 def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
+    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
         yield function
         assert function.stray_output == []
 
@@ -489,7 +490,7 @@ def test_a_deployed_default_maximum_covers_what_runs(
 def test_no_tag_may_ask_for_more_than_the_capacity_limit(
     aws: LocalAws, start_function: Callable[..., Function]
 ) -> None:
-    function = start_function(CAPACITY_LIMIT="3")
+    function = start_function(CAPACITY_LIMIT="3", **WITHOUT_STATUS_TAG)
     aws.create_endpoint("demo", tags=tags(max_capacity="4", wake_instances="4", min_capacity="4"))
     problem = "must be an integer from {} to 3 (the CAPACITY_LIMIT of the deployment)"
 
@@ -521,7 +522,8 @@ def test_the_status_tag_is_no_setting_whatever_the_prefix(
     aws.create_endpoint("demo", tags={"scale-to-zero-status": "whatever"})
 
     for prefix in ("scale-to-zero:", "scale-to-zero-"):
-        assert start_function(TAG_PREFIX=prefix).invoke(apply()) == skipped("not-managed"), prefix
+        function = start_function(TAG_PREFIX=prefix, **WITHOUT_STATUS_TAG)
+        assert function.invoke(apply()) == skipped("not-managed"), prefix
 
 
 @pytest.mark.parametrize(

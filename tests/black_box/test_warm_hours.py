@@ -20,6 +20,7 @@ from support import (
     NOTHING,
     PREFIX,
     VARIANT,
+    WITHOUT_STATUS_TAG,
     Json,
     answer,
     answer_of,
@@ -55,7 +56,7 @@ START, END = "scale-to-zero-warm-start", "scale-to-zero-warm-end"
 
 @pytest.fixture(scope="module")
 def function(local_aws: LocalAws) -> Iterator[Function]:
-    with Function(aws_url=local_aws.url) as function:
+    with Function(aws_url=local_aws.url, environment=WITHOUT_STATUS_TAG) as function:
         yield function
         assert function.stray_output == []
 

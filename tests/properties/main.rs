@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on had better stop where it stands")]
 
 mod model;
+mod status;
 
 use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -11,8 +12,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sagemaker_scale_to_zero::payload;
 use sagemaker_scale_to_zero::reconcile::{
-    AlarmKind, Change, Decision, Manage, PolicyName, PolicyType, Request, Rules, ScalableTarget, ScalingPolicy,
-    ScheduledAction, Settings, Suspended, Tags, TargetTracking, Wish, desired, desired_beside,
+    AlarmKind, Change, Decision, FindingCode, Manage, PolicyName, PolicyType, Request, Rules, ScalableTarget,
+    ScalingPolicy, ScheduledAction, Settings, Suspended, Tags, TargetTracking, Wish, desired, desired_beside,
 };
 use serde_json::Value;
 
@@ -263,6 +264,17 @@ proptest! {
         let before = theirs(&account);
         account.settle(&rules(), |_, _| {});
         prop_assert_eq!(theirs(&account), before);
+    }
+
+    #[test]
+    fn any_world_has_an_explanation_with_the_most_important_finding_first(account in any_account(any_tags())) {
+        let decision = account.decide(Request::Event, &rules());
+        let codes = account.explain(&decision, &rules());
+        prop_assert!(!codes.is_empty() && codes.is_sorted(), "{codes:?}");
+        if codes == [FindingCode::AllWell] {
+            prop_assert!(matches!(decision, Decision::Configure(..)) && is_empty(&decision), "{decision:?}");
+            prop_assert!(account.observed(&variant_name("AllTraffic")).can_wake());
+        }
     }
 
     #[test]

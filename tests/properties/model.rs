@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use sagemaker_scale_to_zero::reconcile::{
-    Alarm, AlarmKind, Change, Decision, Endpoint, EndpointName, EndpointStatus, Foreign, ForeignKind, Hosting,
-    Inference, PolicyName, PolicyType, Removal, Request, Rules, ScalableTarget, Scaling, ScalingPolicy,
-    ScheduledAction, Tags, TargetTracking, Variant, VariantName, VariantPlan, decide,
+    Alarm, AlarmKind, Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, FindingCode, Foreign,
+    ForeignKind, Hosting, Inference, PolicyName, PolicyType, Readings, Removal, Request, Rules, ScalableTarget,
+    Scaling, ScalingPolicy, ScheduledAction, Tags, TargetTracking, Variant, VariantName, VariantPlan, decide, explain,
 };
 
 pub(crate) fn endpoint_name() -> EndpointName {
@@ -112,6 +112,14 @@ impl Account {
 
     pub(crate) fn decide(&self, request: Request, rules: &Rules) -> Decision {
         decide(request, rules, self.observed_endpoint().as_ref(), &self.observed_scaling(), self.now)
+    }
+
+    /// The codes of the findings, with nothing read beside what a decision needs.
+    pub(crate) fn explain(&self, decision: &Decision, rules: &Rules) -> Vec<FindingCode> {
+        let (endpoint, scaling, readings) = (self.observed_endpoint(), self.observed_scaling(), Readings::default());
+        let (endpoint, scaling, readings) = (endpoint.as_ref(), &scaling, &readings);
+        let facts = Facts { rules, endpoint, status: Some("InService"), scaling, decision, readings };
+        explain(&facts).into_iter().map(|finding| finding.code).collect()
     }
 
     /// One invocation, of which only the first `calls` writes succeed. Checks `check` before and after every write.

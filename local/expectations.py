@@ -1,0 +1,741 @@
+"""What AWS should answer about an endpoint that the function has configured, field by field, and what it
+does answer.
+
+The design rests on these facts; some AWS documents, and some nobody does. Only reads.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.runtime import FunctionError
+
+Json = dict[str, Any]
+
+AS_EXPECTED = "as expected"
+DIFFERS = "differs"
+NOT_NOW = "not to be seen now"
+
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+SERVICE_LINKED_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+BACKLOG, WAKE, IDLE = "scale-to-zero-backlog", "scale-to-zero-wake", "scale-to-zero-idle"
+ACTIONS = ("scale-to-zero-warm-start", "scale-to-zero-warm-end")
+
+# Where an expectation comes from.
+WRITTEN = "what apply answered that it wrote"
+STANDING = "the plan was empty, so what stands is what the tags ask for"
+README = "README, "
+FIXED = f"{README}What it creates, and what it never touches"
+ALWAYS_SENT = "the function sends every field that it means, so that AWS has none to fill in"
+ANSWERS = f"{README}Invocations and answers"
+REPORTED = "seen by users; AWS does not document it"
+UNDOCUMENTED = "AWS does not document it"
+_DOCS = "https://docs.aws.amazon.com"
+API_ENDPOINT = f"{_DOCS}/sagemaker/latest/APIReference/API_DescribeEndpoint.html"
+API_TARGET = f"{_DOCS}/autoscaling/application/APIReference/API_ScalableTarget.html"
+API_POLICY = f"{_DOCS}/autoscaling/application/APIReference/API_ScalingPolicy.html"
+API_ALARM = f"{_DOCS}/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html"
+API_LIST_METRICS = f"{_DOCS}/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html"
+EVENTS = f"{_DOCS}/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html"
+MONITOR = f"{_DOCS}/sagemaker/latest/dg/async-inference-monitor.html"
+AUTOSCALE = f"{_DOCS}/sagemaker/latest/dg/async-inference-autoscale.html"
+PREREQUISITES = f"{_DOCS}/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html"
+MISSING_DATA = f"{_DOCS}/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html"
+TARGET_TRACKING = f"{_DOCS}/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html"
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ACCOUNT_ID = re.compile(r"(?<!\d)\d{12}(?!\d)")
+
+# What an alarm says of itself, beside what was put.
+_ALARM_STATUS = {
+    "AlarmArn",
+    "AlarmConfigurationUpdatedTimestamp",
+    "EvaluationState",
+    "StateReason",
+    "StateReasonData",
+    "StateTransitionedTimestamp",
+    "StateUpdatedTimestamp",
+    "StateValue",
+}
+
+# Minutes of metrics that are looked at, and how many of them the newest datapoints may take to arrive.
+_MINUTES = 15
+_ARRIVAL = 2
+# How many of those minutes must have a datapoint for it to come "once a minute".
+_ENOUGH = 12
+# Seconds between two looks at what has not settled yet.
+_LOOK_AGAIN = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fact; account ids in it are masked, so that it can be shown to anybody."""
+
+    about: str
+    what: str
+    expected: str
+    found: str
+    verdict: str
+    source: str
+
+
+@dataclass
+class Subject:
+    """The configured endpoint: what the function answered about it, and the means to ask AWS.
+
+    explain   or the error with which the function ended
+    patience  seconds that AWS gets for what takes it a moment: a new alarm's state, a list of tags
+    """
+
+    name: str
+    client: Callable[[str], Any]
+    plan: Json
+    apply: Json
+    plan_after: Json
+    explain: Json | FunctionError
+    now: Callable[[], datetime]
+    sleep: Callable[[float], object]
+    patience: float
+
+    def pages(self, service: str, operation: str, member: str, **params: Any) -> list[Json]:
+        found = self.client(service).get_paginator(operation).paginate(**params)
+        return [item for page in found for item in page[member]]
+
+    @cached_property
+    def endpoint(self) -> Json:
+        return self.client("sagemaker").describe_endpoint(EndpointName=self.name)
+
+    @cached_property
+    def variants(self) -> dict[str, Json]:
+        return {variant["VariantName"]: variant for variant in self.endpoint["ProductionVariants"]}
+
+    def resource_id(self, variant: str) -> str:
+        return f"endpoint/{self.name}/variant/{variant}"
+
+    def _of(self, variant: str) -> Json:
+        return {
+            "ServiceNamespace": "sagemaker",
+            "ScalableDimension": DIMENSION,
+            "ResourceId": self.resource_id(variant),
+        }
+
+    @cached_property
+    def targets(self) -> dict[str, Json]:
+        found = self.pages(
+            "application-autoscaling",
+            "describe_scalable_targets",
+            "ScalableTargets",
+            ServiceNamespace="sagemaker",
+            ScalableDimension=DIMENSION,
+            ResourceIds=[self.resource_id(variant) for variant in self.variants],
+        )
+        return {target["ResourceId"].rpartition("/")[2]: target for target in found}
+
+    @cached_property
+    def policies(self) -> dict[str, dict[str, Json]]:
+        return self._on_each_variant("describe_scaling_policies", "ScalingPolicies", "PolicyName")
+
+    @cached_property
+    def actions(self) -> dict[str, dict[str, Json]]:
+        return self._on_each_variant("describe_scheduled_actions", "ScheduledActions", "ScheduledActionName")
+
+    def _on_each_variant(self, operation: str, member: str, key: str) -> dict[str, dict[str, Json]]:
+        return {
+            variant: {
+                item[key]: item
+                for item in self.pages("application-autoscaling", operation, member, **self._of(variant))
+            }
+            for variant in self.variants
+        }
+
+    def alarms(self, **which: Any) -> dict[str, Json]:
+        found = self.pages("cloudwatch", "describe_alarms", "MetricAlarms", **which)
+        return {alarm["AlarmName"]: alarm for alarm in found}
+
+    def own_alarms(self) -> dict[str, Json]:
+        return self.alarms(AlarmNamePrefix=f"scale-to-zero/{self.name}/")
+
+    def awaited(self, look: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Any:
+        """What is found once it has settled, or when patience is over."""
+        found, waited = look(), 0.0
+        while not is_settled(found) and waited < self.patience:
+            self.sleep(_LOOK_AGAIN)
+            waited += _LOOK_AGAIN
+            found = look()
+        return found
+
+    def written(self, variant: str, change: str, name: str | None = None) -> Json | None:
+        """What `apply` answered that it wrote under this name; None where it had nothing to write."""
+        for answered in self.apply.get("variants", []):
+            for written in answered["changes"] if answered["variant"] == variant else []:
+                names = (written.get(key) for key in ("policyName", "alarmName", "scheduledActionName"))
+                if written["change"] == change and (name is None or name in names):
+                    return written
+        return None
+
+    def settled_for(self, minutes: float) -> bool:
+        """Every scaling action, update and creation shows in LastModifiedTime."""
+        return self.now() - self.endpoint["LastModifiedTime"] > timedelta(minutes=minutes)
+
+
+def check(subject: Subject) -> tuple[list[Row], list[str]]:
+    """All rows, and what could not be read."""
+    rows: list[Row] = []
+    unread: list[str] = []
+    for section in SECTIONS:
+        try:
+            rows.extend(section(subject))
+        except (ClientError, BotoCoreError) as error:
+            what = section.__name__.replace("_", " ")
+            rows.append(row(what, "all of it", "an answer", str(error), None, ANSWERS))
+            unread.append(f"{what}: {mask(str(error))}")
+    return rows, unread
+
+
+def mask(text: str) -> str:
+    return _ACCOUNT_ID.sub("*" * 12, text)
+
+
+def row(about: str, what: str, expected: object, found: object, holds: bool | None, source: str) -> Row:
+    """`holds` is None where it cannot be told now."""
+    verdict = NOT_NOW if holds is None else AS_EXPECTED if holds else DIFFERS
+    return Row(mask(about), what, mask(_shown(expected)), mask(_shown(found)), verdict, source)
+
+
+def equal(about: str, what: str, expected: object, found: object, source: str) -> Row:
+    return row(about, what, expected, found, found == expected, source)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat(timespec="seconds")
+        case float():
+            return f"{value:g}"
+        case Mapping():
+            return ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) or "nothing"
+        case str():
+            return value
+        case Iterable():
+            return ", ".join(_shown(item) for item in value) or "none"
+    return str(value)
+
+
+def _as_written(about: str, change: Json | None, key: str, found: Json, member: str) -> Row:
+    """A field against what `apply` wrote; where it wrote nothing, the empty plan vouches for it."""
+    value = found.get(member)
+    if change is None:
+        return row(about, member, "as the tags say", value, value is not None, STANDING)
+    return equal(about, member, change.get(key), value, WRITTEN)
+
+
+# What the function answered.
+
+
+def answers(subject: Subject) -> Iterator[Row]:
+    """`plan` shows what `apply` does, and leaves nothing to do."""
+    about = "the function's answers"
+    outcome = {"planned": "configured", "unchanged": "unchanged"}[subject.plan["outcome"]]
+    yield equal(about, "outcome of apply", outcome, subject.apply["outcome"], ANSWERS)
+    planned, applied = changes(subject.plan), changes(subject.apply)
+    named = f"{len(planned)} as planned" if planned == applied else [change_name(it) for it in applied]
+    yield row(
+        about, "changes that apply made", f"{len(planned)} as planned", named, planned == applied, ANSWERS
+    )
+    left = [change_name(change) for change in changes(subject.plan_after)]
+    yield equal(about, "outcome of the second plan", "unchanged", subject.plan_after["outcome"], ANSWERS)
+    yield row(about, "changes in the second plan", "none", left, not left, ALWAYS_SENT)
+
+
+def changes(answer: Json) -> list[Json]:
+    return [change for variant in answer.get("variants", []) for change in variant["changes"]]
+
+
+def change_name(change: Json) -> str:
+    """Such as "put-metric-alarm scale-to-zero/demo/AllTraffic/wake"."""
+    names = (change.get(key) for key in ("policyName", "scheduledActionName"))
+    named = [change.get("alarmName"), *change.get("alarmNames", []), *names]
+    return " ".join([change["change"], *[name for name in named if name][:1]])
+
+
+# SageMaker.
+
+
+def endpoint(subject: Subject) -> Iterator[Row]:
+    """What SageMaker says about the endpoint and its configuration."""
+    about, found = f"endpoint {subject.name}", subject.endpoint
+    config = subject.client("sagemaker").describe_endpoint_config(
+        EndpointConfigName=found["EndpointConfigName"]
+    )
+    yield equal(about, "EndpointStatus", "InService", found["EndpointStatus"], API_ENDPOINT)
+    for where, described in (("DescribeEndpoint", found), ("DescribeEndpointConfig", config)):
+        there = bool(described.get("AsyncInferenceConfig"))
+        seen = "there" if there else "not there"
+        yield row(about, f"AsyncInferenceConfig in {where}", "there", seen, there, API_ENDPOINT)
+    arn = found["EndpointArn"]
+    has_capitals = subject.name != subject.name.lower()
+    in_lower_case = arn.endswith(f":endpoint/{subject.name.lower()}")
+    yield row(
+        about,
+        "EndpointArn",
+        "the name in lower case",
+        arn if has_capitals else f"{arn} (no capitals in the name)",
+        in_lower_case if has_capitals or not in_lower_case else None,
+        EVENTS,
+    )
+    types = {variant["VariantName"]: variant.get("InstanceType") for variant in config["ProductionVariants"]}
+    for name, variant in subject.variants.items():
+        kind = types.get(name)
+        is_scalable = kind is not None and not kind.startswith("ml.t")
+        yield row(about, f"{name}: InstanceType", "a type, not ml.t…", kind, is_scalable, PREREQUISITES)
+        for member in ("CurrentInstanceCount", "DesiredInstanceCount"):
+            count = variant.get(member)
+            yield row(about, f"{name}: {member}", "a number", count, isinstance(count, int), API_ENDPOINT)
+
+
+def tags(subject: Subject) -> Iterator[Row]:
+    """The two ways to read tags: of the endpoint, and the list that a sweep goes by."""
+    arn = subject.endpoint["EndpointArn"]
+    own = _by_key(subject.pages("sagemaker", "list_tags", "Tags", ResourceArn=arn))
+
+    def look() -> dict[str, str]:
+        answer = subject.client("resourcegroupstaggingapi").get_resources(ResourceARNList=[arn])
+        return _by_key([tag for resource in answer["ResourceTagMappingList"] for tag in resource["Tags"]])
+
+    # The list lags behind; a tag may have been set a moment ago.
+    in_list = subject.awaited(look, lambda found: found == own)
+    # Values may be nobody else's business, so only the keys that differ are named.
+    different = sorted({key for key, _ in own.items() ^ in_list.items()})
+    about = f"tags of endpoint {subject.name}"
+    yield row(about, "by ListTags", "some", f"{len(own)} tags", bool(own) or None, ANSWERS)
+    shown = different or f"{len(in_list)} tags, the same"
+    expected = f"{len(own)} tags, the same"
+    yield row(
+        about,
+        "by GetResources, given a minute or two",
+        expected,
+        shown,
+        not different,
+        f"{README}All endpoints at once",
+    )
+
+
+def _by_key(found: list[Json]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+# Application Auto Scaling.
+
+
+def scalable_targets(subject: Subject) -> Iterator[Row]:
+    """The registration reads back as it was sent."""
+    for variant in subject.variants:
+        target = subject.targets.get(variant)
+        about = f"scalable target {subject.resource_id(variant)}"
+        yield row(about, "there", "yes", "yes" if target else "no", target is not None, FIXED)
+        if target is None:
+            continue
+        change = subject.written(variant, "register-scalable-target")
+        yield _as_written(about, change, "minCapacity", target, "MinCapacity")
+        yield _as_written(about, change, "maxCapacity", target, "MaxCapacity")
+        suspended = target.get("SuspendedState", {})
+        for member in ("DynamicScalingIn", "DynamicScalingOut", "ScheduledScaling"):
+            sent = change and change.get("suspendedState")
+            key = f"{member[0].lower()}{member[1:]}Suspended"
+            yield _as_written(about, sent, key, suspended, f"{member}Suspended")
+        role = target.get("RoleARN", "")
+        is_linked = role.endswith(f"/{SERVICE_LINKED_ROLE}")
+        yield row(about, "RoleARN", f"…/{SERVICE_LINKED_ROLE}", role, is_linked, PREREQUISITES)
+
+
+def scaling_policies(subject: Subject) -> Iterator[Row]:
+    """The policies read back as they were sent, under an ARN of the form that alarms take for an action."""
+    for variant in subject.variants:
+        policies = subject.policies[variant]
+        foreign = [name for name in policies if name not in (BACKLOG, WAKE, IDLE)]
+        about = f"scaling policies of {subject.resource_id(variant)}"
+        yield row(about, "of other owners", "none", foreign, not foreign, FIXED)
+        wanted = {BACKLOG} | {name for name in (WAKE, IDLE) if subject.written(variant, _PUT_POLICY, name)}
+        missing = sorted(wanted - set(policies))
+        yield row(about, "missing", "none", missing, not missing, WRITTEN)
+        for name in sorted(set(policies) - set(foreign)):
+            yield from _policy(subject, variant, policies[name])
+
+
+_PUT_POLICY = "put-scaling-policy"
+
+
+def _policy(subject: Subject, variant: str, policy: Json) -> Iterator[Row]:
+    name = policy["PolicyName"]
+    about = f"scaling policy {name} of {subject.resource_id(variant)}"
+    change = subject.written(variant, _PUT_POLICY, name)
+    kind = "TargetTrackingScaling" if name == BACKLOG else "StepScaling"
+    yield equal(about, "PolicyType", kind, policy["PolicyType"], FIXED)
+    found = policy.get(f"{kind}PolicyConfiguration", {})
+    if name == BACKLOG:
+        yield from _tracking(subject, about, change, found)
+    else:
+        yield from _step(about, name, change, found)
+    _, partition, _, region, account, _ = subject.endpoint["EndpointArn"].split(":", 5)
+    resource = f"resource/sagemaker/{subject.resource_id(variant)}:policyName/{name}"
+    start = re.escape(f"arn:{partition}:autoscaling:{region}:{account}:scalingPolicy:")
+    form = re.compile(start + _UUID + re.escape(f":{resource}"))
+    expected = f"arn:…:scalingPolicy:<uuid>:resource/sagemaker/…:policyName/{name}"
+    is_form = form.fullmatch(policy["PolicyARN"]) is not None
+    yield row(about, "PolicyARN", expected, policy["PolicyARN"], is_form, API_POLICY)
+
+
+def _tracking(subject: Subject, about: str, change: Json | None, found: Json) -> Iterator[Row]:
+    metric = {
+        "MetricName": "ApproximateBacklogSizePerInstance",
+        "Namespace": "AWS/SageMaker",
+        "Dimensions": _dimensions(subject),
+        "Statistic": "Average",
+    }
+    followed = found.get("CustomizedMetricSpecification", {})
+    yield from _fields(about, metric, followed, FIXED)
+    yield _as_written(about, change, "targetValue", found, "TargetValue")
+    yield _as_written(about, change, "scaleInCooldown", found, "ScaleInCooldown")
+    yield _as_written(about, change, "scaleOutCooldown", found, "ScaleOutCooldown")
+    yield _as_written(about, change, "disableScaleIn", found, "DisableScaleIn")
+    sent = {"TargetValue", "ScaleInCooldown", "ScaleOutCooldown", "DisableScaleIn"}
+    beyond = (set(found) - sent - {"CustomizedMetricSpecification"}) | (set(followed) - set(metric))
+    yield row(about, "fields that AWS filled in", "none", sorted(beyond), not beyond, ALWAYS_SENT)
+
+
+def _step(about: str, name: str, change: Json | None, found: Json) -> Iterator[Row]:
+    bound, adjustment, cooldown = {
+        WAKE: ("MetricIntervalLowerBound", "ChangeInCapacity", 300),
+        IDLE: ("MetricIntervalUpperBound", "ExactCapacity", 60),
+    }[name]
+    yield from _fields(
+        about,
+        {"AdjustmentType": adjustment, "Cooldown": cooldown, "MetricAggregationType": "Average"},
+        found,
+        FIXED,
+    )
+    steps = found.get("StepAdjustments", [])
+    yield equal(about, "StepAdjustments", 1, len(steps), FIXED)
+    for step in steps[:1]:
+        yield _as_written(about, change, "scalingAdjustment", step, "ScalingAdjustment")
+        bounds = {member: value for member, value in step.items() if member != "ScalingAdjustment"}
+        yield equal(about, "bounds of the step", {bound: 0.0}, bounds, ALWAYS_SENT)
+    beyond = set(found) - {"AdjustmentType", "Cooldown", "MetricAggregationType", "StepAdjustments"}
+    yield row(about, "fields that AWS filled in", "none", sorted(beyond), not beyond, ALWAYS_SENT)
+
+
+def _fields(about: str, expected: Json, found: Json, source: str) -> Iterator[Row]:
+    for member, value in expected.items():
+        yield equal(about, member, value, found.get(member), source)
+
+
+def _dimensions(subject: Subject) -> list[Json]:
+    return [{"Name": "EndpointName", "Value": subject.name}]
+
+
+def scheduled_actions(subject: Subject) -> Iterator[Row]:
+    """Only ours, and as they were sent."""
+    for variant in subject.variants:
+        about = f"scheduled actions of {subject.resource_id(variant)}"
+        found = subject.actions[variant]
+        foreign = [name for name in found if not name.startswith(ACTIONS)]
+        yield row(about, "of other owners", "none", foreign, not foreign, FIXED)
+        for name in sorted(set(found) - set(foreign)):
+            action = found[name]
+            change = subject.written(variant, "put-scheduled-action", name)
+            flat = {**action, **action.get("ScalableTargetAction", {})}
+            for member in ("Schedule", "Timezone", "MinCapacity", "MaxCapacity"):
+                key = f"{member[0].lower()}{member[1:]}"
+                if (member in flat) if change is None else (key in change):
+                    yield _as_written(f"scheduled action {name}", change, key, flat, member)
+
+
+# CloudWatch's alarms.
+
+
+def own_alarms(subject: Subject) -> Iterator[Row]:
+    """Each alarm reads back as it was sent, drives its policy, and AWS lists it with that policy."""
+    alarms = subject.own_alarms()
+    for variant in subject.variants:
+        for kind, policy in (("wake", WAKE), ("idle", IDLE)):
+            name = f"scale-to-zero/{subject.name}/{variant}/{kind}"
+            driven = subject.policies[variant].get(policy)
+            if driven is None and name not in alarms:
+                continue
+            about = f"alarm {name}"
+            is_there = name in alarms
+            yield row(about, "there", "yes", "yes" if is_there else "no", is_there, FIXED)
+            if is_there:
+                yield from _own_alarm(subject, variant, alarms[name], driven)
+
+
+def _own_alarm(subject: Subject, variant: str, alarm: Json, policy: Json | None) -> Iterator[Row]:
+    name = alarm["AlarmName"]
+    about, kind = f"alarm {name}", name.rpartition("/")[2]
+    change = subject.written(variant, "put-metric-alarm", name)
+    metric, statistic, comparison, missing = {
+        "wake": ("HasBacklogWithoutCapacity", "Average", "GreaterThanOrEqualToThreshold", "notBreaching"),
+        "idle": ("ApproximateBacklogSize", "Maximum", "LessThanThreshold", "missing"),
+    }[kind]
+    fixed = {
+        "ActionsEnabled": True,
+        "OKActions": [],
+        "InsufficientDataActions": [],
+        "Namespace": "AWS/SageMaker",
+        "MetricName": metric,
+        "Dimensions": _dimensions(subject),
+        "Statistic": statistic,
+        "Period": 60,
+        "Threshold": 1.0,
+        "ComparisonOperator": comparison,
+        "TreatMissingData": missing,
+    }
+    yield from _fields(about, fixed, alarm, FIXED)
+    actions, arn = alarm.get("AlarmActions", []), (policy or {}).get("PolicyARN")
+    expected = f"the PolicyARN of {WAKE if kind == 'wake' else IDLE}"
+    yield row(about, "AlarmActions", expected, actions, actions == [arn], FIXED)
+    for member in ("EvaluationPeriods", "DatapointsToAlarm"):
+        yield _as_written(about, change, f"{member[0].lower()}{member[1:]}", alarm, member)
+    sent = {"AlarmName", "AlarmDescription", "AlarmActions", "EvaluationPeriods", "DatapointsToAlarm", *fixed}
+    beyond = set(alarm) - sent - _ALARM_STATUS
+    yield row(about, "fields that AWS filled in", "none", sorted(beyond), not beyond, ALWAYS_SENT)
+    attached = [it["AlarmName"] for it in (policy or {}).get("Alarms", [])]
+    yield equal(about, "named in its policy's Alarms", [name], attached, API_POLICY)
+    if kind == "wake":
+        yield _wake_state(subject, about, name, alarm)
+
+
+def _wake_state(subject: Subject, about: str, name: str, alarm: Json) -> Row:
+    """An alarm begins with INSUFFICIENT_DATA; within a minute or two CloudWatch has looked at the metric."""
+    alarm = subject.awaited(
+        lambda: subject.alarms(AlarmNames=[name]).get(name, alarm),
+        lambda found: found["StateValue"] != "INSUFFICIENT_DATA",
+    )
+    state = alarm["StateValue"]
+    is_new = subject.now() - alarm["AlarmConfigurationUpdatedTimestamp"] < timedelta(minutes=1)
+    holds = True if state in ("OK", "ALARM") else None if is_new else False
+    expected = "OK, or ALARM while a request waits at zero"
+    return row(about, "StateValue, given a minute or two", expected, state, holds, MISSING_DATA)
+
+
+def alarms_of_target_tracking(subject: Subject) -> Iterator[Row]:
+    """AWS makes them; how long the endpoint takes to sleep is their doing."""
+    for variant in subject.variants:
+        policy = subject.policies[variant].get(BACKLOG)
+        if policy is None:
+            continue
+        tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
+        listed = [alarm["AlarmName"] for alarm in policy.get("Alarms", [])]
+        resource = subject.resource_id(variant)
+        alarms = subject.alarms(AlarmNames=listed) if listed else {}
+        sides = {
+            "High": ("GreaterThanThreshold", 3, tracking["TargetValue"]),
+            "Low": ("LessThanThreshold", 15, tracking["TargetValue"] * 0.9),
+        }
+        for side, expected in sides.items():
+            form = re.compile(re.escape(f"TargetTracking-{resource}-Alarm{side}-") + _UUID)
+            found = [name for name in listed if form.fullmatch(name)]
+            about = f"alarm of target tracking on {resource}: Alarm{side}"
+            # Nobody says whether an alarm is made that would have nothing to do.
+            may_lack = side == "Low" and tracking.get("DisableScaleIn", False)
+            is_one = len(found) == 1 or (may_lack and not found)
+            wanted = f"TargetTracking-…-Alarm{side}-<uuid>" + (", or none" if may_lack else "")
+            yield row(about, "AlarmName in Alarms", wanted, found, is_one, REPORTED)
+            for name in found:
+                yield from _tracking_alarm(subject, about, alarms.get(name), *expected)
+        known = [name for name in listed if re.search(f"-Alarm(High|Low)-{_UUID}$", name)]
+        others = sorted(set(listed) - set(known))
+        yield row(
+            f"scaling policy {BACKLOG} of {resource}", "other Alarms", "none", others, not others, REPORTED
+        )
+
+
+def _tracking_alarm(
+    subject: Subject, about: str, alarm: Json | None, comparison: str, periods: int, threshold: float
+) -> Iterator[Row]:
+    yield row(about, "by DescribeAlarms", "there", "there" if alarm else "not there", bool(alarm), API_POLICY)
+    if alarm is None:
+        return
+    fields = {
+        "MetricName": "ApproximateBacklogSizePerInstance",
+        "Dimensions": _dimensions(subject),
+        "Statistic": "Average",
+        "ComparisonOperator": comparison,
+        "Period": 60,
+        "EvaluationPeriods": periods,
+    }
+    yield from _fields(about, fields, alarm, REPORTED)
+    found = alarm.get("Threshold")
+    is_near = found is not None and math.isclose(found, threshold)
+    yield row(about, "Threshold", float(threshold), found, is_near, REPORTED)
+    missing = alarm.get("TreatMissingData", "missing")
+    yield equal(about, "TreatMissingData", "missing", missing, TARGET_TRACKING)
+    age = subject.now() - alarm["AlarmConfigurationUpdatedTimestamp"]
+    is_known = alarm["StateValue"] != "INSUFFICIENT_DATA"
+    # An alarm has no state before it has its datapoints, and none that counts while no instance runs.
+    is_due = age > timedelta(minutes=periods + 5) and _instances(subject) > 0
+    holds = True if is_known else False if is_due else None
+    yield row(about, "StateValue", "OK or ALARM", alarm["StateValue"], holds, TARGET_TRACKING)
+
+
+def _instances(subject: Subject) -> int:
+    return sum(variant.get("CurrentInstanceCount", 0) for variant in subject.variants.values())
+
+
+# CloudWatch's metrics.
+
+
+def metrics(subject: Subject) -> Iterator[Row]:
+    """That they exist, under the one dimension that policies and alarms name, and come once a minute."""
+    for metric in (
+        "HasBacklogWithoutCapacity",
+        "ApproximateBacklogSize",
+        "ApproximateBacklogSizePerInstance",
+    ):
+        about = f"metric {metric}"
+        listed = subject.pages(
+            "cloudwatch",
+            "list_metrics",
+            "Metrics",
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=_dimensions(subject),
+        )
+        under = [[dimension["Name"] for dimension in it["Dimensions"]] for it in listed]
+        shown = sorted({" and ".join(names) for names in under}) or "not listed: no data in two weeks"
+        holds = ["EndpointName"] in under if under else None
+        yield row(about, "listed under", "EndpointName", shown, holds, MONITOR)
+        points = _datapoints(subject, metric)
+        if metric == "HasBacklogWithoutCapacity":
+            values = sorted({point[side] for point in points for side in ("Minimum", "Maximum")})
+            fits = set(values) <= {0.0, 1.0} if values else None
+            yield row(about, "values", "0 or 1", values or "no data now", fits, MONITOR)
+        else:
+            yield _once_a_minute(subject, about, metric, len(points))
+
+
+def _datapoints(subject: Subject, metric: str) -> list[Json]:
+    end = subject.now().replace(second=0, microsecond=0) - timedelta(minutes=_ARRIVAL)
+    answer = subject.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName=metric,
+        Dimensions=_dimensions(subject),
+        StartTime=end - timedelta(minutes=_MINUTES),
+        EndTime=end,
+        Period=60,
+        Statistics=["Minimum", "Maximum"],
+    )
+    return answer["Datapoints"]
+
+
+def _once_a_minute(subject: Subject, about: str, metric: str, points: int) -> Row:
+    running = _instances(subject)
+    what = f"datapoints in {_MINUTES} minutes with {running} instances"
+    found = f"{points}"
+    if not subject.settled_for(_MINUTES + _ARRIVAL):
+        found += ", but the endpoint has changed in them"
+        return row(about, what, f"at least {_ENOUGH}", found, None, MONITOR)
+    if running == 0 and metric == "ApproximateBacklogSizePerInstance":
+        # Nothing rests on it: that is what the wake policy is for.
+        return row(about, what, "any number", found, True, UNDOCUMENTED)
+    return row(about, what, f"at least {_ENOUGH}", found, points >= _ENOUGH, MONITOR)
+
+
+# What `explain` says.
+
+
+def explanation(subject: Subject) -> Iterator[Row]:
+    """It tells what AWS tells."""
+    about, answer = "the function's explanation", subject.explain
+    if isinstance(answer, FunctionError):
+        # A function that was deployed before there was the action refuses it.
+        is_old = answer.error_type == "InvalidPayload"
+        found = "a function that does not know the action yet" if is_old else str(answer)
+        yield row(about, "outcome", "explained", found, None if is_old else False, ANSWERS)
+        return
+    yield equal(about, "outcome", "explained", answer.get("outcome"), ANSWERS)
+    findings = answer.get("findings", [])
+    are_whole = all({"code", "about", "sentence"} <= set(finding) for finding in findings)
+    yield row(about, "findings", "any", [it.get("code") for it in findings], are_whole, ANSWERS)
+    unreadable = [it.get("sentence") for it in findings if it.get("code") == "unreadable"]
+    yield row(about, "what it could not read", "nothing", unreadable or None, not unreadable, ANSWERS)
+    told = answer.get("found", {})
+    yield equal(about, "status", subject.endpoint["EndpointStatus"], told.get("status"), ANSWERS)
+    yield equal(about, "async", True, told.get("async"), ANSWERS)
+    yield equal(about, "managed", True, told.get("managed"), ANSWERS)
+    alarms = subject.own_alarms()
+    by_variant = {variant.get("variant"): variant for variant in told.get("variants", [])}
+    for name, variant in subject.variants.items():
+        own, target = by_variant.get(name, {}), subject.targets.get(name, {})
+        expected = {
+            "currentInstances": variant.get("CurrentInstanceCount"),
+            "desiredInstances": variant.get("DesiredInstanceCount"),
+            "minCapacity": target.get("MinCapacity"),
+            "maxCapacity": target.get("MaxCapacity"),
+        }
+        for key, value in expected.items():
+            yield equal(about, f"{name}: {key}", value, own.get(key), ANSWERS)
+        policies = sorted(own.get("policies", []))
+        yield equal(about, f"{name}: policies", sorted(subject.policies[name]), policies, ANSWERS)
+        mentioned = {alarm.get("alarmName") for alarm in own.get("alarms", [])}
+        ours = [alarm for alarm in alarms if alarm.startswith(f"scale-to-zero/{subject.name}/{name}/")]
+        missing = [alarm for alarm in ours if alarm not in mentioned]
+        yield row(about, f"{name}: alarms not mentioned", "none", missing, not missing, ANSWERS)
+        pending = own.get("pendingChanges", [])
+        yield row(about, f"{name}: pendingChanges", "none", pending, not pending, ANSWERS)
+
+
+def out_of_reach(subject: Subject) -> Iterator[Row]:
+    """What leaves no trace that could be read, or shows only once somebody does something."""
+    about = "not to be seen from here"
+    yield row(
+        about,
+        "a changed tag reaches the function by aws.tag",
+        "within seconds",
+        "set a tag and look whether `make logs` names the endpoint before the next sweep",
+        None,
+        UNDOCUMENTED,
+    )
+    yield row(
+        about,
+        "the first request at zero instances wakes the endpoint",
+        "the alarm in 1 to 2 minutes",
+        "invoke the endpoint when it has no instance, and look at the wake alarm's history",
+        None,
+        AUTOSCALE,
+    )
+    yield row(
+        about,
+        "scaling in spares an instance that works on a long request",
+        "while the backlog counts it",
+        "keep one long request running for longer than the idle time",
+        None,
+        MONITOR,
+    )
+
+
+SECTIONS: tuple[Callable[[Subject], Iterator[Row]], ...] = (
+    answers,
+    endpoint,
+    tags,
+    scalable_targets,
+    scaling_policies,
+    own_alarms,
+    alarms_of_target_tracking,
+    scheduled_actions,
+    explanation,
+    metrics,
+    out_of_reach,
+)

@@ -1,0 +1,168 @@
+//! The reads that no decision depends on: what an explanation wants to know beside what was observed. One that fails is
+//! told as such, and spoils nothing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_applicationautoscaling::types::{
+    ScalingActivity as SdkActivity, ScalingActivityStatusCode as ActivityStatus,
+};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, StateValue};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use futures_util::future::try_join_all;
+
+use super::autoscaling::Resource;
+use super::{ApiError, Aws, Observed};
+use crate::reconcile::{
+    AlarmKind, AlarmReading, AlarmRole, AlarmState, BacklogSize, Inference, PolicyName, Readings, Rules,
+    ScalingActivity, Unreadable, VariantName, alarm_name, backlog_window, resource_id,
+};
+
+/// Of each of these reads, should the invocation have more time.
+const LONGEST_READ: Duration = Duration::from_secs(10);
+
+/// What an alarm that is to be read stands for.
+struct Expected<'a> {
+    name: String,
+    variant: &'a VariantName,
+    /// `None`: one of target tracking's, which tells by its comparison.
+    kind: Option<AlarmKind>,
+}
+
+impl Aws {
+    /// Reads, side by side, what an explanation of `observed` goes by. None of it takes longer than `time_left`.
+    pub async fn readings(
+        &self,
+        observed: &Observed,
+        rules: &Rules,
+        now: SystemTime,
+        time_left: Option<Duration>,
+    ) -> Readings {
+        let is_asynchronous = |inference| inference == Inference::Asynchronous;
+        let Some(endpoint) = observed.endpoint.as_ref().filter(|endpoint| is_asynchronous(endpoint.inference)) else {
+            return Readings::default();
+        };
+        let limit = time_left.unwrap_or(LONGEST_READ).min(LONGEST_READ);
+        let window = Duration::from_secs(backlog_window(rules, endpoint).unsigned_abs().into());
+        let (alarms, activities, backlog) = tokio::join!(
+            in_time(limit, "The states of the alarms", self.alarm_readings(observed)),
+            in_time(limit, "The scaling activities", self.newest_activities(observed)),
+            in_time(limit, "The backlog", self.backlog(observed, now, window))
+        );
+        let mut unreadable = Vec::new();
+        Readings {
+            alarms: or_note(alarms, &mut unreadable),
+            activities: or_note(activities, &mut unreadable),
+            backlog: or_note(backlog, &mut unreadable),
+            unreadable,
+        }
+    }
+
+    async fn alarm_readings(&self, observed: &Observed) -> Result<BTreeMap<VariantName, Vec<AlarmReading>>, ApiError> {
+        let ours = observed.scaling.iter().flat_map(|(variant, scaling)| {
+            scaling.alarm_kinds().into_iter().map(move |kind| Expected {
+                name: alarm_name(&observed.name, variant, kind),
+                variant,
+                kind: Some(kind),
+            })
+        });
+        let tracking = observed.tracking_alarms.iter().flat_map(|(variant, names)| {
+            names.iter().map(move |name| Expected { name: name.clone(), variant, kind: None })
+        });
+        let expected: Vec<Expected> = ours.chain(tracking).collect();
+        let names: Vec<String> = expected.iter().map(|alarm| alarm.name.clone()).collect();
+        let mut found = self.describe_alarms_named(&names, &format!("endpoint {}", observed.name)).await?;
+        let mut readings: BTreeMap<VariantName, Vec<AlarmReading>> = BTreeMap::new();
+        for Expected { name, variant, kind } in expected {
+            let Some(alarm) = found.remove(&name) else { continue };
+            let policy = kind.map_or(PolicyName::Backlog, AlarmKind::policy);
+            let arn = observed.policy_arns.get(variant).and_then(|arns| arns.get(&policy));
+            readings.entry(variant.clone()).or_default().push(reading(name, kind, arn.map(String::as_str), &alarm));
+        }
+        Ok(readings)
+    }
+
+    async fn newest_activities(&self, observed: &Observed) -> Result<BTreeMap<VariantName, ScalingActivity>, ApiError> {
+        let targets = observed.scaling.iter().filter(|(_, scaling)| scaling.target.is_some());
+        let found = try_join_all(targets.map(|(variant, _)| async move {
+            let id = resource_id(&observed.name, variant);
+            let label = format!("endpoint {}, variant {variant}", observed.name);
+            let activities = self.describe_activities(Resource { id: &id, label: &label }).await?;
+            let newest = activities.into_iter().max_by_key(|activity| activity.start_time);
+            Ok(newest.map(|newest| (variant.clone(), activity(newest))))
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    /// Newest minute first.
+    async fn backlog(
+        &self,
+        observed: &Observed,
+        now: SystemTime,
+        window: Duration,
+    ) -> Result<Vec<BacklogSize>, ApiError> {
+        let end = DateTime::from(now);
+        let start = DateTime::from(now.checked_sub(window).unwrap_or(SystemTime::UNIX_EPOCH));
+        let mut minutes = self.backlog_sizes(&observed.name, start, end).await?;
+        minutes.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(minutes.into_iter().map(|(at, requests)| BacklogSize { at: iso(at), requests }).collect())
+    }
+}
+
+/// What a read gave, or what it was about and why it gave nothing.
+async fn in_time<T>(
+    limit: Duration,
+    what: &'static str,
+    read: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, Unreadable> {
+    match tokio::time::timeout(limit, read).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(Unreadable { what, why: error.to_string() }),
+        Err(_) => Err(Unreadable { what, why: format!("no answer within {} ms", limit.as_millis()) }),
+    }
+}
+
+fn or_note<T: Default>(read: Result<T, Unreadable>, unreadable: &mut Vec<Unreadable>) -> T {
+    read.unwrap_or_else(|failed| {
+        unreadable.push(failed);
+        T::default()
+    })
+}
+
+fn reading(name: String, kind: Option<AlarmKind>, policy_arn: Option<&str>, alarm: &MetricAlarm) -> AlarmReading {
+    let role = match (kind, alarm.comparison_operator()) {
+        (Some(kind), _) => AlarmRole::Own(kind),
+        (None, Some(ComparisonOperator::LessThanThreshold | ComparisonOperator::LessThanOrEqualToThreshold)) => {
+            AlarmRole::ScaleIn
+        }
+        (None, _) => AlarmRole::ScaleOut,
+    };
+    // Target tracking's actions are its policy's ARN with an id of their own behind it.
+    let is_policy = |action: &String| policy_arn.is_some_and(|arn| action.starts_with(arn));
+    AlarmReading {
+        name,
+        role,
+        state: match alarm.state_value() {
+            Some(StateValue::Ok) => AlarmState::Ok,
+            Some(StateValue::Alarm) => AlarmState::Alarm,
+            _ => AlarmState::InsufficientData,
+        },
+        reason: alarm.state_reason().unwrap_or_default().to_owned(),
+        drives_its_policy: alarm.actions_enabled() != Some(false) && alarm.alarm_actions().iter().any(is_policy),
+    }
+}
+
+fn activity(activity: SdkActivity) -> ScalingActivity {
+    ScalingActivity {
+        has_failed: matches!(activity.status_code, ActivityStatus::Failed | ActivityStatus::Unfulfilled),
+        started: iso(activity.start_time),
+        description: activity.description,
+        message: activity.status_message,
+    }
+}
+
+/// ISO 8601, UTC, in whole seconds.
+fn iso(time: DateTime) -> String {
+    DateTime::from_secs(time.secs()).fmt(Format::DateTime).unwrap_or_default()
+}

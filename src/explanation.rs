@@ -1,0 +1,168 @@
+//! The answer to "why doesn't it sleep, wake or change?" as JSON: the findings, and what they go by.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::answer::change_code;
+use crate::reconcile::{
+    About, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference, PolicyName,
+    Scaling, VariantName, Wish, explain, pending_changes,
+};
+
+/// What was found about one endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The most important first; never none.
+    findings: Vec<Finding>,
+    /// What they go by.
+    found: Value,
+}
+
+/// The fixed code of a finding.
+#[must_use]
+pub fn finding_code(code: FindingCode) -> &'static str {
+    match code {
+        FindingCode::NotFound => "not-found",
+        FindingCode::Deleting => "deleting",
+        FindingCode::Serverless => "serverless",
+        FindingCode::ManagedInstanceScaling => "managed-instance-scaling",
+        FindingCode::NotAsync => "not-async",
+        FindingCode::BurstableInstance => "burstable-instance",
+        FindingCode::OptedOut => "opted-out",
+        FindingCode::NotManaged => "not-managed",
+        FindingCode::Removing => "removing",
+        FindingCode::EndpointFailed => "endpoint-failed",
+        FindingCode::InvalidTags => "invalid-tags",
+        FindingCode::Conflict => "conflict",
+        FindingCode::UpdateFailed => "update-failed",
+        FindingCode::Updating => "updating",
+        FindingCode::NotConfigured => "not-configured",
+        FindingCode::Paused => "paused",
+        FindingCode::WakeStuck => "wake-stuck",
+        FindingCode::ScalingFailed => "scaling-failed",
+        FindingCode::WakeMissing => "wake-missing",
+        FindingCode::SleepMissing => "sleep-missing",
+        FindingCode::AlarmWithoutAction => "alarm-without-action",
+        FindingCode::WakeOff => "wake-off",
+        FindingCode::AtMaxCapacity => "at-max-capacity",
+        FindingCode::Drift => "drift",
+        FindingCode::MinCapacity => "min-capacity",
+        FindingCode::WarmHours => "warm-hours",
+        FindingCode::Backlog => "backlog",
+        FindingCode::InsufficientData => "insufficient-data",
+        FindingCode::IdleTimeout => "idle-timeout",
+        FindingCode::TargetTracking => "target-tracking",
+        FindingCode::Waking => "waking",
+        FindingCode::WakeAlarmNew => "wake-alarm-new",
+        FindingCode::Unreadable => "unreadable",
+        FindingCode::AllWell => "all-well",
+    }
+}
+
+/// The fixed word for the question that a finding answers.
+fn about_word(about: About) -> &'static str {
+    match about {
+        About::Sleep => "sleep",
+        About::Wake => "wake",
+        About::Change => "change",
+        About::All => "all",
+    }
+}
+
+impl Explanation {
+    #[must_use]
+    pub fn new(facts: &Facts) -> Self {
+        Self { findings: explain(facts), found: found(facts) }
+    }
+
+    /// The codes of the findings, the most important first.
+    pub fn codes(&self) -> impl Iterator<Item = &'static str> {
+        self.findings.iter().map(|finding| finding_code(finding.code))
+    }
+
+    pub(crate) fn add_to(&self, answer: &mut Value) {
+        answer["summary"] = json!(self.findings.first().map(summary));
+        answer["findings"] = self.findings.iter().map(finding).collect();
+        answer["found"] = self.found.clone();
+    }
+}
+
+/// The cause, and what to do, as sentences.
+fn summary(finding: &Finding) -> String {
+    let Some(advice) = &finding.advice else { return finding.sentence.clone() };
+    let (first, rest) = advice.split_at_checked(1).unwrap_or_default();
+    format!("{} {}{rest}.", finding.sentence, first.to_ascii_uppercase())
+}
+
+fn finding(finding: &Finding) -> Value {
+    let mut json = json!({
+        "code": finding_code(finding.code),
+        "about": about_word(finding.about),
+        "sentence": finding.sentence,
+    });
+    if let Some(tag) = &finding.tag {
+        json["tag"] = json!(tag);
+    }
+    if let Some(advice) = &finding.advice {
+        json["advice"] = json!(advice);
+    }
+    json
+}
+
+/// What isn't known is null.
+fn found(facts: &Facts) -> Value {
+    let endpoint = facts.endpoint;
+    let own_tags = |endpoint: &Endpoint| -> Value {
+        let own = endpoint.tags.iter().filter(|(key, _)| facts.rules.is_own_tag(key));
+        own.map(|(key, value)| (key.clone(), json!(value))).collect()
+    };
+    let is_managed = |endpoint: &Endpoint| !matches!(facts.rules.read(&endpoint.tags), Ok(Wish::None | Wish::OptOut));
+    let newest = facts.readings.backlog.first();
+    let present = endpoint.iter().flat_map(|endpoint| &endpoint.variants).map(|variant| &variant.name);
+    let variants: BTreeSet<&VariantName> = present.chain(facts.scaling.keys()).collect();
+    json!({
+        "status": facts.status,
+        "async": endpoint.map(|endpoint| endpoint.inference == Inference::Asynchronous),
+        "managed": endpoint.map(is_managed),
+        "tags": endpoint.map(own_tags),
+        "variants": variants.into_iter().map(|name| variant(facts, name)).collect::<Vec<_>>(),
+        "backlog": newest.map(|newest| json!({ "approximateBacklogSize": newest.requests, "at": newest.at })),
+    })
+}
+
+fn variant(facts: &Facts, name: &VariantName) -> Value {
+    let variant = facts.endpoint.and_then(|endpoint| endpoint.variants.iter().find(|variant| variant.name == *name));
+    let scaling = facts.scaling.get(name);
+    let target = scaling.and_then(|scaling| scaling.target.as_ref());
+    let alarms = facts.readings.alarms.get(name).map_or(&[][..], Vec::as_slice);
+    let changes = pending_changes(facts.decision, name).unwrap_or_default();
+    json!({
+        "variant": name.as_str(),
+        "currentInstances": variant.and_then(|variant| variant.current_instances),
+        "desiredInstances": variant.and_then(|variant| variant.desired_instances),
+        "minCapacity": target.map(|target| target.min_capacity),
+        "maxCapacity": target.map(|target| target.max_capacity),
+        "policies": scaling.map(policies).unwrap_or_default(),
+        "alarms": alarms.iter().map(alarm).collect::<Vec<_>>(),
+        "pendingChanges": changes.iter().map(change_code).collect::<Vec<_>>(),
+    })
+}
+
+/// Ours, and then those of others.
+fn policies(scaling: &Scaling) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    names.extend(PolicyName::ALL.iter().filter(|name| scaling.policy_type(**name).is_some()).map(|name| name.as_str()));
+    let foreign = scaling.foreign.iter().filter(|foreign| foreign.kind == ForeignKind::ScalingPolicy);
+    names.extend(foreign.map(|foreign| foreign.name.as_str()));
+    names
+}
+
+fn alarm(alarm: &AlarmReading) -> Value {
+    let state = match alarm.state {
+        AlarmState::Ok => "OK",
+        AlarmState::Alarm => "ALARM",
+        AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+    };
+    json!({ "alarmName": alarm.name, "state": state, "reason": alarm.reason })
+}

@@ -1,0 +1,960 @@
+"""Why does it not sleep, wake or change? Each code of a finding, as the executable answers it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from support import (
+    CONFIGURING,
+    ENABLED,
+    NOTHING,
+    PREFIX,
+    VARIANT,
+    Json,
+    apply,
+    autoscaling,
+    client,
+    explain,
+    failure,
+    policy_arn,
+    put_foreign_action,
+    put_foreign_tracking,
+    remove,
+    tags,
+    wake_alarm,
+    wake_alarm_name,
+    written,
+)
+from test_readme import arms, plain, table
+
+from local.aws import LocalAws
+from local.faults import Fault
+from local.runtime import Function
+
+IDLE_ALARM = "scale-to-zero/demo/AllTraffic/idle"
+
+# What differs from one run to the next: times, ids.
+VARIABLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@pytest.fixture(scope="module")
+def function(local_aws: LocalAws) -> Iterator[Function]:
+    with Function(aws_url=local_aws.url) as function:
+        yield function
+        assert function.stray_output == []
+
+
+# What happened before somebody asks.
+
+
+@dataclass
+class World:
+    aws: LocalAws
+    function: Function
+
+    def create(self, instances: int = 1, settings: dict[str, str] | None = None, **endpoint: Any) -> None:
+        """An endpoint that is not configured."""
+        self.aws.create_endpoint("demo", tags=tags(**(settings or {})), instances=instances, **endpoint)
+
+    def configure(self, instances: int = 1, quiet: bool = True, **settings: str) -> None:
+        """A configured one, of which all alarms have been looked at."""
+        self.create(instances, settings)
+        self.function.invoke(apply())
+        if quiet:
+            for alarm in client(self.aws, "cloudwatch").describe_alarms()["MetricAlarms"]:
+                self.aws.set_alarm_state(alarm["AlarmName"], "OK")
+
+    def asleep(self, **settings: str) -> None:
+        self.configure(instances=0, **settings)
+
+    def explain(self) -> Json:
+        self.aws.clear_calls()
+        answered: Json = self.function.invoke(explain())
+        assert written(self.aws) == []
+        return answered
+
+
+@pytest.fixture
+def world(aws: LocalAws, function: Function) -> World:
+    return World(aws, function)
+
+
+def configure_and_opt_out(world: World) -> None:
+    world.configure()
+    world.aws.retag("demo", {f"{PREFIX}enabled": "false"})
+
+
+def begin_removal(world: World) -> None:
+    world.asleep()
+    assert world.function.invoke(remove())["outcome"] == "removing"
+    world.aws.settle()
+
+
+def fail_an_update_of_the_instance_type(world: World) -> None:
+    world.asleep()
+    world.aws.fail("demo", "the variant is a scalable target", "InService")
+
+
+def put_anothers_things(world: World) -> None:
+    world.create()
+    autoscaling(world.aws, "register_scalable_target", MinCapacity=0, MaxCapacity=4)
+    put_foreign_tracking(world.aws)
+    put_foreign_action(world.aws)
+
+
+def begin_to_wake(world: World) -> None:
+    world.asleep()
+    world.aws.set_instances("demo", current=0, desired=1)
+    world.aws.set_status("demo", "Updating")
+
+
+def suspend_scaling_out_by_hand(world: World) -> None:
+    world.asleep()
+    suspend(world.aws, DynamicScalingOutSuspended=True)
+
+
+def suspend(aws: LocalAws, **suspended: bool) -> None:
+    autoscaling(aws, "register_scalable_target", SuspendedState=suspended)
+
+
+def wake_in_vain(world: World) -> None:
+    world.asleep()
+    world.aws.publish_backlog("demo", 2)
+    world.aws.set_alarm_state(wake_alarm_name(), "ALARM")
+
+
+def fail_to_scale(world: World) -> None:
+    world.asleep()
+    world.aws.add_activity("demo", 0, "Successful", "Done.", minutes_ago=60)
+    world.aws.add_activity("demo", 1, "Failed", "Insufficient capacity for ml.g5.xlarge.", minutes_ago=5)
+
+
+def scale_again(world: World) -> None:
+    world.asleep()
+    world.aws.add_activity("demo", 1, "Failed", "Insufficient capacity for ml.g5.xlarge.", minutes_ago=60)
+    world.aws.add_activity("demo", 1, "Successful", "Done.", minutes_ago=5)
+
+
+def lose_the_way_to_wake(world: World) -> None:
+    world.asleep()
+    autoscaling(world.aws, "delete_scaling_policy", PolicyName="scale-to-zero-wake")
+    client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[wake_alarm_name()])
+
+
+def lose_the_wake_alarm(world: World) -> None:
+    world.asleep()
+    client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[wake_alarm_name()])
+
+
+def lose_the_way_to_sleep(world: World) -> None:
+    world.configure()
+    autoscaling(world.aws, "delete_scaling_policy", PolicyName="scale-to-zero-backlog")
+
+
+def lose_the_idle_alarm(world: World) -> None:
+    world.configure(idle_timeout="10m")
+    client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[IDLE_ALARM])
+
+
+def put_wake_alarm(world: World, **changed: Any) -> None:
+    world.asleep()
+    arn = policy_arn(world.aws, "scale-to-zero-wake")
+    alarm = wake_alarm() | {"AlarmName": wake_alarm_name(), "AlarmActions": [arn]} | changed
+    client(world.aws, "cloudwatch").put_metric_alarm(**alarm)
+
+
+def switch_the_low_alarm_off(world: World) -> None:
+    world.configure()
+    low = world.aws.tracking_alarms("demo")["Low"]
+    world.aws.account().cloudwatch.alarms[low].parameters["ActionsEnabled"] = False
+
+
+def have_too_much_to_do(world: World) -> None:
+    world.configure(instances=5)
+    world.aws.publish_backlog("demo", 3, 26)
+
+
+def shrink_by_hand(world: World) -> None:
+    world.asleep()
+    autoscaling(world.aws, "register_scalable_target", MaxCapacity=2)
+
+
+def raise_the_minimum_by_hand(world: World) -> None:
+    world.asleep()
+    autoscaling(world.aws, "register_scalable_target", MinCapacity=1)
+    world.aws.settle()
+
+
+def lose_the_metric(world: World) -> None:
+    world.configure()
+    world.aws.set_alarm_state(world.aws.tracking_alarms("demo")["Low"], "INSUFFICIENT_DATA")
+
+
+def lose_the_metric_of_the_idle_alarm(world: World) -> None:
+    world.configure(idle_timeout="10m")
+    world.aws.set_alarm_state(IDLE_ALARM, "INSUFFICIENT_DATA")
+
+
+def be_idle_for_a_while(world: World) -> None:
+    world.configure(instances=3, idle_timeout="10m")
+    world.aws.publish_backlog("demo", 5, 1, 0, 0, 0)
+
+
+def be_idle_for_long_enough(world: World) -> None:
+    world.configure(instances=3, idle_timeout="10m")
+    world.aws.set_alarm_state(IDLE_ALARM, "ALARM")
+
+
+def be_idle_without_a_timeout(world: World) -> None:
+    world.configure(instances=2)
+    world.aws.publish_backlog("demo", 4, 0)
+
+
+def have_a_request_at_zero(world: World) -> None:
+    world.asleep()
+    world.aws.publish_backlog("demo", 0, 1)
+
+
+def configure_a_moment_ago(world: World) -> None:
+    world.configure(instances=0, quiet=False)
+
+
+def deny(*operations: str) -> Callable[[World], object]:
+    def arrange(world: World) -> None:
+        world.asleep()
+        world.aws.faults = [Fault(operation, "access_denied", when=_is_extra) for operation in operations]
+
+    return arrange
+
+
+def _is_extra(params: Json) -> bool:
+    """Not the look-up of our alarms by prefix, which a decision depends on."""
+    return "AlarmNamePrefix" not in params
+
+
+def do_nothing(world: World) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Case:
+    """The findings that a situation has: the codes of all, and all of the first with this one's code."""
+
+    arrange: Callable[[World], object]
+    codes: list[str]
+    about: str
+    sentence: str
+    tag: str | None = None
+    advice: str | None = None
+    of: str = field(default="")
+
+
+APPLY = 'invoke {"action": "apply", "endpoint": "demo"}, or wait for the next sweep'
+
+CASES: dict[str, Case] = {
+    "not-found": Case(
+        do_nothing,
+        ["not-found"],
+        "all",
+        "There is no endpoint of this name in this account and Region, and nothing of ours is left of one.",
+        advice="check the name, which is case-sensitive, the account and the Region",
+    ),
+    "deleting": Case(
+        lambda world: (world.asleep(), world.aws.delete_endpoint("demo")),
+        ["deleting"],
+        "all",
+        "Endpoint demo is being deleted; what was made for its scaling is taken away with it, or by the next "
+        "sweep.",
+    ),
+    "serverless": Case(
+        lambda world: world.create(serverless=True),
+        ["serverless"],
+        "all",
+        "Endpoint demo has a serverless variant, which has no instances that could be scaled.",
+    ),
+    "managed-instance-scaling": Case(
+        lambda world: world.create(managed_instance_scaling=True),
+        ["managed-instance-scaling"],
+        "all",
+        "Endpoint demo hosts inference components: SageMaker's managed instance scaling sets how many "
+        "instances it has.",
+    ),
+    "not-async": Case(
+        lambda world: world.create(asynchronous=False),
+        ["not-async"],
+        "all",
+        "Endpoint demo is not asynchronous: a real-time endpoint can't go to zero instances this way, and is "
+        "left alone whatever its tags say.",
+        advice="make the endpoint anew from a configuration with an AsyncInferenceConfig",
+    ),
+    "burstable-instance": Case(
+        lambda world: world.create(instance_type="ml.t3.medium"),
+        ["burstable-instance"],
+        "all",
+        "Endpoint demo runs on ml.t3.medium, and Application Auto Scaling takes no burstable instance types.",
+        advice="update the endpoint to another instance type",
+    ),
+    "opted-out": Case(
+        lambda world: world.create(settings={"enabled": "false"}),
+        ["opted-out"],
+        "all",
+        "Endpoint demo has opted out: its tag scale-to-zero:enabled is false.",
+        tag="scale-to-zero:enabled",
+        advice="set the tag scale-to-zero:enabled to true",
+    ),
+    "not-managed": Case(
+        lambda world: world.aws.create_endpoint("demo", tags={"team": "speech"}),
+        ["not-managed"],
+        "all",
+        "Endpoint demo has no tag that begins with scale-to-zero:, so it is left alone.",
+        tag="scale-to-zero:enabled",
+        advice="set the tag scale-to-zero:enabled to true",
+    ),
+    "removing": Case(
+        configure_and_opt_out,
+        ["opted-out", "removing"],
+        "all",
+        "What was made for the scaling of endpoint demo is on its way out: the next event or sweep takes it "
+        "away.",
+        advice="invoke remove to have it done now",
+    ),
+    "removing, at zero": Case(
+        lambda world: (world.asleep(), world.function.invoke(remove())),
+        ["removing", "updating"],
+        "all",
+        "What was made for the scaling of endpoint demo is on its way out: an instance is started first, so "
+        "that it isn't left at zero, and the rest is taken away once that runs.",
+        advice="wait for the instance, or invoke apply to call the removal off, where the tags still ask for "
+        "scaling",
+        of="removing",
+    ),
+    "removing, by hand": Case(
+        begin_removal,
+        ["removing"],
+        "all",
+        "What was made for the scaling of endpoint demo is on its way out: the next event or sweep takes it "
+        "away.",
+        advice="invoke remove to have it done now",
+        of="removing",
+    ),
+    "endpoint-failed": Case(
+        lambda world: (world.asleep(), world.aws.fail("demo", "The image cannot be pulled")),
+        ["endpoint-failed"],
+        "all",
+        "Endpoint demo has the status Failed, so nothing is written and AWS doesn't scale it: The image "
+        "cannot be pulled.",
+        advice="mend the cause, then update the endpoint or make it anew; it is configured when it is in "
+        "service",
+    ),
+    "invalid-tags": Case(
+        lambda world: (world.asleep(), world.aws.retag("demo", tags(max_capcity="8", wake="no"))),
+        ["invalid-tags", "invalid-tags"],
+        "change",
+        'The tag scale-to-zero:max-capcity = "8" is not a setting; did you mean scale-to-zero:max-capacity? '
+        "Known settings: enabled, min-capacity, max-capacity, backlog-per-instance, scale-in-cooldown, "
+        "scale-out-cooldown, wake, wake-instances, idle-timeout, warm-hours, warm-capacity, "
+        "longest-request, pause, takeover. Until "
+        "then nothing is written, and the endpoint keeps the scaling that it has.",
+        tag="scale-to-zero:max-capcity",
+        advice="mend the tag scale-to-zero:max-capcity",
+    ),
+    "invalid-tags, by the instances that run": Case(
+        lambda world: world.create(instances=8),
+        ["invalid-tags", "not-configured"],
+        "change",
+        "The tag scale-to-zero:max-capacity is not set, and variant AllTraffic runs 8 instances: the "
+        "default of 5 would cut them down at once; set this tag to 8 or more to keep them, or to less to "
+        "allow the cut. Until then nothing is written, and the endpoint keeps the scaling that it has.",
+        tag="scale-to-zero:max-capacity",
+        advice="mend the tag scale-to-zero:max-capacity",
+        of="invalid-tags",
+    ),
+    "conflict": Case(
+        put_anothers_things,
+        ["conflict", "conflict"],
+        "change",
+        'Variant AllTraffic has the scaling policy "theirs" of another owner, so nothing is written.',
+        tag="scale-to-zero:takeover",
+        advice="set the tag scale-to-zero:takeover to true to have it replaced, or take it away",
+    ),
+    "update-failed": Case(
+        fail_an_update_of_the_instance_type,
+        ["update-failed"],
+        "change",
+        "Endpoint demo is in service, but its last update failed: the variant is a scalable target.",
+        advice="to change the instance type, set the tag scale-to-zero:enabled to false, wait until the "
+        "answer is removed, update the endpoint, and set the tag to true again",
+    ),
+    "updating": Case(
+        begin_to_wake,
+        ["updating"],
+        "change",
+        "SageMaker is at work on endpoint demo, status Updating (variant AllTraffic runs 0 instances and is "
+        "to have 1); nothing is written and AWS doesn't scale it until it is in service.",
+        advice="wait until it is in service; an instance takes 3 to 10 minutes to start",
+    ),
+    "not-configured": Case(
+        lambda world: world.create(),
+        ["not-configured"],
+        "all",
+        "Variant AllTraffic is no scalable target yet, so AWS doesn't scale it at all.",
+        advice=APPLY,
+    ),
+    "paused": Case(
+        lambda world: world.asleep(pause="true"),
+        ["paused"],
+        "all",
+        "Variant AllTraffic is paused: scaling is suspended, so no instance is started and none taken away.",
+        tag="scale-to-zero:pause",
+        advice="set the tag scale-to-zero:pause to false",
+    ),
+    "paused, scale-in": Case(
+        lambda world: world.configure(pause="scale-in"),
+        ["paused"],
+        "sleep",
+        "Variant AllTraffic is paused: scaling in is suspended, so no instance is taken away.",
+        tag="scale-to-zero:pause",
+        advice="set the tag scale-to-zero:pause to false",
+        of="paused",
+    ),
+    "paused, by hand": Case(
+        suspend_scaling_out_by_hand,
+        ["paused", "drift"],
+        "wake",
+        "Variant AllTraffic is paused: scaling out is suspended, so no instance is started.",
+        tag="scale-to-zero:pause",
+        advice=f"no tag asks for it: {APPLY}",
+        of="paused",
+    ),
+    "wake-stuck": Case(
+        wake_in_vain,
+        ["wake-stuck"],
+        "wake",
+        "Variant AllTraffic runs no instance although requests wait and its wake alarm is in ALARM.",
+        advice="look again in some minutes; if it stays so, AWS has no capacity or your quota for the "
+        "instance type is used up: see the scaling activities of the variant",
+    ),
+    "scaling-failed": Case(
+        fail_to_scale,
+        ["scaling-failed"],
+        "all",
+        "Variant AllTraffic could not be scaled when Application Auto Scaling last tried, at … (Setting "
+        "desired instance count to 1): Insufficient capacity for ml.g5.xlarge.",
+        advice="mend what the message says; for capacity or a quota, another instance type or Service Quotas "
+        "help",
+    ),
+    "wake-missing": Case(
+        lose_the_way_to_wake,
+        ["wake-missing", "drift"],
+        "wake",
+        "Variant AllTraffic lacks its policy scale-to-zero-wake and its wake alarm, so nothing starts an "
+        "instance when a request comes at zero.",
+        advice=f"it was deleted by hand, or is not made yet: {APPLY}",
+    ),
+    "wake-missing, alarm": Case(
+        lose_the_wake_alarm,
+        ["wake-missing", "drift"],
+        "wake",
+        "Variant AllTraffic lacks its wake alarm, so nothing starts an instance when a request comes at "
+        "zero.",
+        advice=f"it was deleted by hand, or is not made yet: {APPLY}",
+        of="wake-missing",
+    ),
+    "sleep-missing": Case(
+        lose_the_way_to_sleep,
+        ["sleep-missing", "drift"],
+        "sleep",
+        "Variant AllTraffic lacks its policy scale-to-zero-backlog, so nothing takes the last instance away.",
+        advice=f"it was deleted by hand, or is not made yet: {APPLY}",
+    ),
+    "sleep-missing, idle alarm": Case(
+        lose_the_idle_alarm,
+        ["sleep-missing", "drift"],
+        "sleep",
+        "Variant AllTraffic lacks its idle alarm, so nothing takes the last instance away.",
+        advice=f"it was deleted by hand, or is not made yet: {APPLY}",
+        of="sleep-missing",
+    ),
+    "alarm-without-action": Case(
+        lambda world: put_wake_alarm(world, AlarmActions=[]),
+        ["alarm-without-action", "drift"],
+        "wake",
+        "Variant AllTraffic has the alarm scale-to-zero/demo/AllTraffic/wake, of which the actions are "
+        "switched off or don't include its policy: it can fire, and nothing happens.",
+        advice=f"it was changed by hand: {APPLY}",
+    ),
+    "alarm-without-action, switched off": Case(
+        lambda world: put_wake_alarm(world, ActionsEnabled=False),
+        ["alarm-without-action", "drift"],
+        "wake",
+        "Variant AllTraffic has the alarm scale-to-zero/demo/AllTraffic/wake, of which the actions are "
+        "switched off or don't include its policy: it can fire, and nothing happens.",
+        advice=f"it was changed by hand: {APPLY}",
+        of="alarm-without-action",
+    ),
+    "alarm-without-action, of target tracking": Case(
+        switch_the_low_alarm_off,
+        ["alarm-without-action", "target-tracking"],
+        "sleep",
+        "Variant AllTraffic has the alarm TargetTracking-endpoint/demo/variant/AllTraffic-AlarmLow-…, of "
+        "which the actions are switched off or don't include its policy: it can fire, and nothing happens.",
+        advice="AWS made this alarm and its actions were switched off by hand: aws cloudwatch "
+        "enable-alarm-actions --alarm-names TargetTracking-endpoint/demo/variant/AllTraffic-AlarmLow-…",
+        of="alarm-without-action",
+    ),
+    "wake-off": Case(
+        lambda world: world.asleep(wake="false"),
+        ["wake-off"],
+        "wake",
+        "Variant AllTraffic is not woken by the first request, and sleeps on until more requests wait than "
+        "backlog-per-instance, 5.",
+        tag="scale-to-zero:wake",
+        advice="set the tag scale-to-zero:wake to true",
+    ),
+    "at-max-capacity": Case(
+        have_too_much_to_do,
+        ["at-max-capacity", "backlog", "target-tracking"],
+        "wake",
+        "Variant AllTraffic has the 5 instances that max-capacity allows, with 26 requests waiting or in "
+        "flight (…): more than the 5 for each instance that backlog-per-instance asks for.",
+        tag="scale-to-zero:max-capacity",
+        advice="set the tag scale-to-zero:max-capacity higher to allow more instances",
+    ),
+    "drift": Case(
+        shrink_by_hand,
+        ["drift"],
+        "change",
+        "The scaling of variant AllTraffic is not as its tags say: one change is pending.",
+        advice=APPLY,
+    ),
+    "min-capacity": Case(
+        lambda world: world.configure(min_capacity="1"),
+        ["min-capacity"],
+        "sleep",
+        "Variant AllTraffic always keeps 1 instance, for min-capacity is 1.",
+        tag="scale-to-zero:min-capacity",
+        advice="set the tag scale-to-zero:min-capacity to 0 to let it sleep",
+    ),
+    "warm-hours": Case(
+        lambda world: world.configure(warm_hours="MON-SUN 00:00-24:00 UTC", warm_capacity="2", instances=2),
+        ["warm-hours"],
+        "sleep",
+        "Variant AllTraffic keeps 2 instances for now: its MinCapacity is 2, above the 0 of min-capacity.",
+        tag="scale-to-zero:warm-hours",
+        advice="set the tag scale-to-zero:warm-hours to other hours, or wait until they end",
+    ),
+    "warm-hours, by hand": Case(
+        raise_the_minimum_by_hand,
+        ["drift", "warm-hours"],
+        "sleep",
+        "Variant AllTraffic keeps 1 instance for now: its MinCapacity is 1, above the 0 of min-capacity.",
+        advice=f"neither a tag nor the clock asks for it: {APPLY}",
+        of="warm-hours",
+    ),
+    "backlog": Case(
+        lambda world: (world.configure(), world.aws.publish_backlog("demo", 0, 0, 3)),
+        ["backlog", "target-tracking"],
+        "sleep",
+        "Variant AllTraffic is not idle: its endpoint has 3 requests waiting or in flight (…).",
+    ),
+    "insufficient-data": Case(
+        lose_the_metric,
+        ["insufficient-data", "target-tracking"],
+        "sleep",
+        "Variant AllTraffic is not scaled in while the alarm TargetTracking-endpoint/demo/variant/AllTraffic-"
+        "AlarmLow-… is in INSUFFICIENT_DATA: no data is no proof of idleness. That is normal for the first "
+        "minutes.",
+        advice="if it stays, see in CloudWatch whether the endpoint publishes its backlog metrics",
+    ),
+    "insufficient-data, idle alarm": Case(
+        lose_the_metric_of_the_idle_alarm,
+        ["insufficient-data", "idle-timeout"],
+        "sleep",
+        "Variant AllTraffic is not scaled in while the alarm scale-to-zero/demo/AllTraffic/idle is in "
+        "INSUFFICIENT_DATA: no data is no proof of idleness. That is normal for the first minutes.",
+        advice="if it stays, see in CloudWatch whether the endpoint publishes its backlog metrics",
+        of="insufficient-data",
+    ),
+    "idle-timeout": Case(
+        be_idle_for_a_while,
+        ["idle-timeout"],
+        "sleep",
+        "Variant AllTraffic runs 3 instances; all above 0 go at once when 10 minutes in a row had no "
+        "request; so far, the last 3 minutes had none.",
+        tag="scale-to-zero:idle-timeout",
+        advice="set the tag scale-to-zero:idle-timeout to a shorter time, or wait",
+    ),
+    "idle-timeout, over": Case(
+        be_idle_for_long_enough,
+        ["idle-timeout"],
+        "sleep",
+        "Variant AllTraffic runs 3 instances and has been idle for 10 minutes: AWS is taking all above 0 "
+        "away now.",
+        tag="scale-to-zero:idle-timeout",
+        advice="set the tag scale-to-zero:idle-timeout to a shorter time, or wait",
+        of="idle-timeout",
+    ),
+    "target-tracking": Case(
+        be_idle_without_a_timeout,
+        ["target-tracking"],
+        "sleep",
+        "Variant AllTraffic runs 2 instances; target tracking takes instances away step by step, not before "
+        "300s (scale-in-cooldown) are over since the last step, and after about 15 minutes of too few "
+        "requests; so far, the last minute had none.",
+        tag="scale-to-zero:idle-timeout",
+        advice="set the tag scale-to-zero:idle-timeout to an idle time of your own, or wait",
+    ),
+    "waking": Case(
+        have_a_request_at_zero,
+        ["waking"],
+        "wake",
+        "Variant AllTraffic runs no instance, with 1 request waiting (…): the wake alarm fires 1 to 2 "
+        "minutes after the first request, and an instance takes 3 to 10 minutes to start.",
+        advice="look again in some minutes",
+    ),
+    "wake-alarm-new": Case(
+        configure_a_moment_ago,
+        ["wake-alarm-new"],
+        "wake",
+        "Variant AllTraffic has a wake alarm in INSUFFICIENT_DATA, which is normal until it has been looked "
+        "at for the first time, some minutes after it was made.",
+    ),
+    "unreadable": Case(
+        deny("GetMetricData"),
+        ["unreadable"],
+        "all",
+        "The backlog couldn't be read: GetMetricData for endpoint demo: AccessDenied: User is not "
+        "authorized to perform this action. (request id …); allow the function's role this operation (the "
+        "template does).",
+    ),
+    "unreadable, all of it": Case(
+        deny("GetMetricData", "DescribeScalingActivities", "DescribeAlarms"),
+        ["unreadable", "unreadable", "unreadable"],
+        "all",
+        "The states of the alarms couldn't be read: DescribeAlarms for endpoint demo: AccessDenied: User is "
+        "not authorized to perform this action. (request id …); allow the function's role this operation "
+        "(the template does).",
+        of="unreadable",
+    ),
+    "all-well": Case(
+        lambda world: world.asleep(),
+        ["all-well"],
+        "all",
+        "All is well: endpoint demo sleeps, and wakes on the first request.",
+    ),
+    "all-well, after a failure": Case(
+        scale_again,
+        ["all-well"],
+        "all",
+        "All is well: endpoint demo sleeps, and wakes on the first request.",
+        of="all-well",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_situation_has_its_findings(world: World, name: str) -> None:
+    case = CASES[name]
+    case.arrange(world)
+    before = world.aws.state("demo")
+
+    answered = world.explain()
+
+    findings = answered["findings"]
+    assert [finding["code"] for finding in findings] == case.codes
+    shown = next(finding for finding in findings if finding["code"] == (case.of or name))
+    expected = {"code": case.of or name, "about": case.about, "sentence": case.sentence}
+    expected |= {key: value for key in ("tag", "advice") if (value := getattr(case, key)) is not None}
+    assert json.loads(VARIABLE.sub("…", json.dumps(shown))) == expected
+    assert answered["summary"].startswith(findings[0]["sentence"])
+    assert world.aws.state("demo") == before
+
+
+def test_every_code_has_a_situation() -> None:
+    assert {case.of or name for name, case in CASES.items()} == set(arms("explanation.rs", "finding_code"))
+
+
+def test_a_finding_answers_the_questions_that_the_readme_says() -> None:
+    documented = {plain(row[0]): set(row[1].split(", ")) for row in table("findings")}
+    shown: dict[str, set[str]] = {}
+    for name, case in CASES.items():
+        shown.setdefault(case.of or name, set()).add(case.about)
+    assert shown == documented
+
+
+def test_findings_come_in_the_order_of_the_codes(world: World) -> None:
+    """As the table of the README has them; and advice becomes a sentence of the summary."""
+    world.configure(instances=3, min_capacity="1", idle_timeout="10m")
+    world.aws.publish_backlog("demo", 7)
+    autoscaling(world.aws, "register_scalable_target", MaxCapacity=9)
+    suspend(world.aws, DynamicScalingInSuspended=True)
+
+    answered = world.explain()
+
+    codes = [finding["code"] for finding in answered["findings"]]
+    assert codes == ["paused", "drift", "min-capacity", "backlog"]
+    order = arms("explanation.rs", "finding_code")
+    assert codes == sorted(codes, key=order.index)
+    assert answered["summary"] == (
+        "Variant AllTraffic is paused: scaling in is suspended, so no instance is taken away. No tag asks "
+        f"for it: {APPLY}."
+    )
+
+
+# What the findings go by.
+
+
+def test_what_is_found_is_answered_as_fields(world: World) -> None:
+    world.configure(instances=1, quiet=False, max_capacity="4")
+    newest = world.aws.publish_backlog("demo", 0, 3)
+    autoscaling(world.aws, "register_scalable_target", MaxCapacity=9)
+    tracking = world.aws.tracking_alarms("demo")
+    world.aws.set_alarm_state(tracking["High"], "OK", "1 datapoint was not greater")
+
+    answered = world.explain()
+
+    assert list(answered) == ["endpoint", "outcome", "summary", "findings", "found"]
+    assert (answered["endpoint"], answered["outcome"]) == ("demo", "explained")
+    new = "Unchecked: Initial alarm creation"
+    alarms = [
+        {"alarmName": wake_alarm_name(), "state": "INSUFFICIENT_DATA", "reason": new},
+        {"alarmName": tracking["High"], "state": "OK", "reason": "1 datapoint was not greater"},
+        {"alarmName": tracking["Low"], "state": "INSUFFICIENT_DATA", "reason": new},
+    ]
+    assert answered["found"] == {
+        "status": "InService",
+        "async": True,
+        "managed": True,
+        "tags": tags(max_capacity="4"),
+        "variants": [
+            {
+                "variant": VARIANT,
+                "currentInstances": 1,
+                "desiredInstances": 1,
+                "minCapacity": 0,
+                "maxCapacity": 9,
+                "policies": ["scale-to-zero-backlog", "scale-to-zero-wake"],
+                "alarms": alarms,
+                "pendingChanges": ["register-scalable-target"],
+            }
+        ],
+        "backlog": {"approximateBacklogSize": 3, "at": newest.strftime("%Y-%m-%dT%H:%M:%SZ")},
+    }
+
+
+def test_only_tags_of_the_prefix_are_answered(world: World) -> None:
+    world.aws.create_endpoint("demo", tags={**ENABLED, "owner": "somebody@example.com"})
+
+    assert world.explain()["found"]["tags"] == ENABLED
+
+
+def test_what_is_not_known_is_null(world: World) -> None:
+    assert world.explain()["found"] == {
+        "status": None,
+        "async": None,
+        "managed": None,
+        "tags": None,
+        "variants": [],
+        "backlog": None,
+    }
+
+
+def test_what_a_deleted_endpoint_left_behind_is_told(world: World) -> None:
+    world.asleep()
+    world.aws.delete_endpoint("demo")
+    world.aws.settle()
+
+    answered = world.explain()
+
+    assert answered["summary"].startswith(
+        "There is no endpoint of this name in this account and Region, but something of ours is left of "
+        "one, which the next sweep takes away."
+    )
+    [variant] = answered["found"]["variants"]
+    assert (variant["variant"], variant["currentInstances"]) == (VARIANT, None)
+    assert variant["pendingChanges"] == ["delete-alarms"]
+
+
+def test_policies_of_another_owner_are_listed_after_ours(world: World) -> None:
+    world.configure()
+    autoscaling(
+        world.aws,
+        "put_scaling_policy",
+        PolicyName="a-step",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        },
+    )
+
+    answered = world.explain()
+
+    [variant] = answered["found"]["variants"]
+    assert variant["policies"] == ["scale-to-zero-backlog", "scale-to-zero-wake", "a-step"]
+    assert answered["findings"][0]["code"] == "conflict"
+
+
+def test_each_variant_is_explained(world: World) -> None:
+    world.create(variants=["Blue", "Green"])
+    world.function.invoke(apply())
+    world.aws.set_instances("demo", 0, variant="Green")
+    client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[wake_alarm_name(variant="Green")])
+    world.aws.set_alarm_state(wake_alarm_name(variant="Blue"), "OK")
+    world.aws.set_alarm_state(world.aws.tracking_alarms("demo", "Blue")["Low"], "OK")
+
+    answered = world.explain()
+
+    found = [(finding["code"], finding["sentence"].split(" ")[1]) for finding in answered["findings"]]
+    assert found == [("wake-missing", "Green"), ("drift", "scaling"), ("target-tracking", "Blue")]
+    assert [variant["pendingChanges"] for variant in answered["found"]["variants"]] == [
+        [],
+        ["put-metric-alarm"],
+    ]
+
+
+def test_what_a_renamed_variant_left_behind_is_drift(world: World) -> None:
+    world.configure()
+    world.aws.rename_variant("demo", VARIANT, "Blue")
+    world.aws.settle()
+
+    answered = world.explain()
+
+    found = [(finding["code"], finding["sentence"]) for finding in answered["findings"]]
+    assert found == [
+        ("not-configured", "Variant Blue is no scalable target yet, so AWS doesn't scale it at all."),
+        ("drift", "The scaling of variant AllTraffic is not as its tags say: 2 changes are pending."),
+    ]
+
+
+def test_what_stands_in_the_way_beside_an_update_is_told_too(world: World) -> None:
+    world.asleep()
+    world.aws.retag("demo", {f"{PREFIX}pause": "yes"})
+    world.aws.set_status("demo", "SystemUpdating")
+
+    answered = world.explain()
+
+    assert [finding["code"] for finding in answered["findings"]] == ["invalid-tags", "updating"]
+    assert answered["found"]["status"] == "SystemUpdating"
+
+
+@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService"])
+def test_a_status_that_does_not_pass_by_itself_is_a_failure(world: World, status: str) -> None:
+    world.asleep()
+    world.aws.set_status("demo", status)
+
+    answered = world.explain()
+
+    assert answered["summary"].startswith(
+        f"Endpoint demo has the status {status}, so nothing is written and AWS doesn't scale it: SageMaker "
+        "gives no reason."
+    )
+
+
+def test_an_old_backlog_is_no_backlog(world: World) -> None:
+    """Behind the window there may be anything."""
+    world.configure()
+    world.aws.publish_backlog("demo", 9, *[0] * 20)
+
+    answered = world.explain()
+
+    assert [finding["code"] for finding in answered["findings"]] == ["target-tracking"]
+    assert answered["found"]["backlog"]["approximateBacklogSize"] == 0
+
+
+def test_the_backlog_is_read_as_far_back_as_the_idle_timeout_goes(world: World) -> None:
+    world.configure(instances=1, idle_timeout="2h")
+    world.aws.publish_backlog("demo", *[0] * 60)
+
+    [finding] = world.explain()["findings"]
+
+    assert finding["sentence"].endswith("so far, the last 60 minutes had none.")
+
+
+# What it costs, and what happens when it fails.
+
+
+def test_the_line_of_the_log_has_the_codes(world: World) -> None:
+    world.configure(min_capacity="1")
+    autoscaling(world.aws, "register_scalable_target", MaxCapacity=9)
+
+    world.explain()
+
+    [line] = world.function.last_logs
+    assert (line["message"], line["outcome"], line["changes"]) == ("explained", "explained", "")
+    assert (line["endpoint"], line["findings"]) == ("demo", "drift min-capacity")
+
+
+def test_only_explanations_log_findings(world: World) -> None:
+    world.asleep()
+
+    [line] = world.function.last_logs
+    assert "findings" not in line
+
+
+@pytest.mark.parametrize("operation", ["DescribeEndpoint", "ListTags", "DescribeScalableTargets"])
+def test_without_a_read_that_decisions_need_the_invocation_fails(world: World, operation: str) -> None:
+    world.asleep()
+    world.aws.faults = [Fault(operation, "access_denied")]
+
+    assert failure(world.function, explain()).error_type == "AccessDenied"
+
+
+@pytest.mark.parametrize("kind", ["throttle", "internal", "drop", "concurrent_update"])
+def test_a_read_that_fails_once_is_read_again(world: World, kind: str) -> None:
+    world.asleep()
+    operations = ["DescribeScalingActivities"]
+    if kind != "concurrent_update":
+        operations += ["GetMetricData"]
+    world.aws.faults = [Fault(operation, kind, 1) for operation in operations]
+
+    assert [finding["code"] for finding in world.explain()["findings"]] == ["all-well"]
+
+
+def test_a_read_without_an_answer_is_told_before_the_time_is_over(world: World) -> None:
+    world.asleep()
+    world.aws.faults = [Fault("GetMetricData", "hang")]
+
+    answered = world.function.invoke(explain(), deadline_seconds=2)
+
+    assert [finding["code"] for finding in answered["findings"]] == ["unreadable"]
+    assert re.match(r"The backlog couldn't be read: no answer within \d+ ms\.", answered["summary"])
+
+
+def test_pages_of_alarms_are_read_to_the_end(world: World) -> None:
+    world.asleep()
+    world.aws.page_size = 1
+
+    [variant] = world.explain()["found"]["variants"]
+
+    assert len(variant["alarms"]) == 3
+
+
+def test_an_explanation_needs_its_endpoint(world: World) -> None:
+    error = failure(world.function, {"action": "explain"})
+
+    assert error.error_type == "InvalidPayload"
+    assert error.message.startswith(
+        '"endpoint" is missing; accepted are {"action": "apply", "plan", "explain" or'
+    )
+    assert world.aws.calls == []
+
+
+def test_an_option_that_it_does_not_know_is_refused(world: World) -> None:
+    error = failure(world.function, {**explain(), "after": "demo"})
+
+    assert error.message.startswith('received the unknown key "after" beside the action "explain"')
+
+
+def test_asking_changes_nothing_for_the_next_event(world: World) -> None:
+    world.create()
+
+    assert world.explain()["findings"][0]["code"] == "not-configured"
+    assert world.aws.state("demo") == NOTHING
+    world.function.invoke(apply())
+    assert written(world.aws) == CONFIGURING
