@@ -4,8 +4,8 @@ use sagemaker_scale_to_zero::reconcile::{Alarm, Comparison, MissingData, Statist
 
 use crate::metrics::{Metric, PERIOD};
 
-/// How many periods more than it needs an alarm looks at for datapoints that stand in for missing ones. AWS says that there
-/// are some; its examples of a 3 out of 3 alarm show five
+/// How many periods more than it needs an alarm looks at for datapoints that stand in for missing ones. AWS says that
+/// there are some; its examples of a 3 out of 3 alarm show five
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>).
 const EXTRA_PERIODS: usize = 2;
 
@@ -76,8 +76,8 @@ impl Watch {
         })
     }
 
-    /// The alarms that AWS makes for a target-tracking policy, `AlarmHigh` and `AlarmLow`; the latter has nothing to do where
-    /// scaling in is disabled.
+    /// The alarms that AWS makes for a target-tracking policy, `AlarmHigh` and `AlarmLow`; the latter has nothing to do
+    /// where scaling in is disabled.
     ///
     /// # Errors
     /// The metric, if the model doesn't know it.
@@ -96,12 +96,12 @@ impl Watch {
         Ok(if tracking.disable_scale_in { vec![high] } else { vec![high, low] })
     }
 
-    /// The state after a look at the datapoints, of which the newest is the last and `None` is missing. Time before the first
-    /// one counts as missing.
+    /// The state after a look at the datapoints, of which the newest is the last and `None` is missing. Time before the
+    /// first one counts as missing.
     ///
-    /// Datapoints that are there win over missing ones; only where there are too few of them, the setting for missing data
-    /// counts. Where all of too few datapoints breach, the state stays as it was until the oldest is old enough for an alarm
-    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>).
+    /// Datapoints that are there win over missing ones; only where there are too few of them, the setting for missing
+    /// data counts. Where all of too few datapoints breach, the state stays as it was until the oldest is old enough
+    /// for an alarm (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>).
     pub(crate) fn evaluate(&self, datapoints: &[Option<f64>], before: State) -> State {
         let tolerated = self.evaluation_periods - self.datapoints_to_alarm;
         let (mut breaching, mut within) = (0, 0);
@@ -247,6 +247,6 @@ mod tests {
             [State::Ok, State::Alarm, State::Ok]
         );
         let only_out = Watch::of_tracking(&TargetTracking { disable_scale_in: true, ..tracking }).unwrap();
-        assert_eq!(only_out, [high.clone()]);
+        assert_eq!(&only_out, std::slice::from_ref(high));
     }
 }

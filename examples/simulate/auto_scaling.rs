@@ -117,10 +117,10 @@ impl AutoScaling {
         }
     }
 
-    /// Looks at the first `minutes` datapoints of all alarms. An alarm's action is repeated each minute for as long as it
-    /// is in ALARM: "Except for Auto Scaling actions, the actions happen only on state transitions"
-    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>). Where several policies
-    /// ask for something, the largest capacity wins, also where all of them scale in
+    /// Looks at the first `minutes` datapoints of all alarms. An alarm's action is repeated each minute for as long as
+    /// it is in ALARM: "Except for Auto Scaling actions, the actions happen only on state transitions"
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>). Where several
+    /// policies ask for something, the largest capacity wins, also where all of them scale in
     /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>).
     pub(crate) fn evaluate(&mut self, metrics: &Metrics, minutes: u32, wanted: i32, now: Duration) -> Option<Proposal> {
         let mut values = Vec::new();
@@ -317,7 +317,7 @@ mod tests {
         let policy = ScalingPolicy::TargetTracking(tracking(5.0));
         let mut scaling = auto_scaling(PolicyName::Backlog, policy, Suspended::default());
         // From 1 to 3; the instances run at second 360, so the cooldown ends at 660.
-        scaling.note(Proposal { capacity: 3, policy: PolicyName::Backlog }, 1, Duration::from_secs(360));
+        scaling.note(Proposal { capacity: 3, policy: PolicyName::Backlog }, 1, Duration::from_mins(6));
         assert_eq!(asked(&scaling, 8.0, 3, 659), None, "2 more: no more than were added");
         assert_eq!(asked(&scaling, 10.0, 3, 659), Some(4), "3 more, of which 2 are there");
         assert_eq!(asked(&scaling, 8.0, 3, 660), Some(5));

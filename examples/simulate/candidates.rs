@@ -16,12 +16,12 @@ pub(crate) struct Candidate {
 }
 
 /// Seconds. The cooldown for scaling in of AWS's example
-/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>); its target, 5, and its cooldown for
-/// scaling out, 300 s, are defaults here too.
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>); its target, 5, and its cooldown
+/// for scaling out, 300 s, are defaults here too.
 const EXAMPLE_SCALE_IN_COOLDOWN: i32 = 600;
 
-/// The tags of a command line: `key=value`, with the prefix or without, separated by commas, which no tag value can hold, or
-/// by spaces. A word without `=` belongs to the value before it, and quotes around a value are dropped.
+/// The tags of a command line: `key=value`, with the prefix or without, separated by commas, which no tag value can
+/// hold, or by spaces. A word without `=` belongs to the value before it, and quotes around a value are dropped.
 ///
 /// # Errors
 /// The first part that is no tag.

@@ -172,8 +172,8 @@ impl<'a> Endpoint<'a> {
         self.starting = Some(Starting { count, ready });
     }
 
-    /// Takes `count` instances away, at once. Which ones go isn't documented. Here it is the busiest, so that the number of
-    /// killed requests is the worst that can come of it.
+    /// Takes `count` instances away, at once. Which ones go isn't documented. Here it is the busiest, so that the
+    /// number of killed requests is the worst that can come of it.
     pub(crate) fn take_away(&mut self, count: usize, now: Duration) {
         debug_assert!(!self.is_updating(), "SageMaker refuses a second change");
         self.instances.sort_by_key(Vec::len);

@@ -1,13 +1,13 @@
-//! Simulates what AWS would do with the policies, alarms and schedules that tags make: how many instances run when, and how
-//! long requests wait.
+//! Simulates what AWS would do with the policies, alarms and schedules that tags make: how many instances run when, and
+//! how long requests wait.
 //!
 //! ```text
 //! trace ─► endpoint ─► metrics ─► alarm ─► auto_scaling ─► endpoint …      simulation drives them, event by event
 //! tags  ─► candidates (the function's own core) ─┘                         summary and plot say what came of it
 //! ```
 //!
-//! The model is made of what AWS documents, each rule with its page, and of assumptions, each called one where it is made.
-//! What AWS leaves open and matters is an option of the command line.
+//! The model is made of what AWS documents, each rule with its page, and of assumptions, each called one where it is
+//! made. What AWS leaves open and matters is an option of the command line.
 
 mod alarm;
 mod auto_scaling;
@@ -117,7 +117,7 @@ fn duration(name: &'static str, help: &'static str) -> Arg {
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed
-        .filter(|duration| *duration < Duration::from_secs(100 * 86_400))
+        .filter(|duration| *duration < Duration::from_hours(2400))
         .ok_or_else(|| "it must be a duration such as 6m or 90s".to_owned())
 }
 
@@ -137,7 +137,7 @@ fn run(matches: &ArgMatches) -> Result<(), String> {
     let summaries: Vec<(&str, Summary)> = runs.iter().map(|(title, run)| (*title, Summary::of(run))).collect();
     let out = matches.get_one::<PathBuf>("out").map_or(Path::new("target/simulation.svg"), PathBuf::as_path);
     let shown: Vec<(&str, &Run)> = runs.iter().map(|(title, run)| (*title, run)).collect();
-    let span = matches.get_one("show").copied().unwrap_or(trace.until).clamp(Duration::from_secs(60), trace.until);
+    let span = matches.get_one("show").copied().unwrap_or(trace.until).clamp(Duration::from_mins(1), trace.until);
     let part = if span < trace.until { format!(" The first {}.", summary::in_words(span)) } else { String::new() };
     let title = format!("{}, simulated: {} requests, times in UTC.{part}", trace.name, trace.requests.len());
     let picture = Picture { title, runs: &shown, start: trace.start, span };
@@ -225,7 +225,7 @@ mod tests {
                     --backlog-counts-in-flight false --request-ttl off";
         let want = Assumptions {
             concurrency: 4,
-            starting: Duration::from_secs(180),
+            starting: Duration::from_mins(3),
             metric_delay: Duration::from_secs(30),
             sampling: Sampling::Continuous,
             at_zero: AtZero::Missing,
@@ -243,7 +243,8 @@ mod tests {
         assert!(assumptions(&matches("--request-ttl never").unwrap()).is_err());
     }
 
-    /// Each row of the README's table, of each shape. After a change to the model, `make simulate TRACE=… COMPARE=1` has them.
+    /// Each row of the README's table, of each shape. After a change to the model, `make simulate TRACE=… COMPARE=1`
+    /// has them.
     #[test]
     fn the_readme_shows_what_is_simulated() {
         let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();

@@ -8,7 +8,7 @@ use sagemaker_scale_to_zero::reconcile::Statistic;
 use crate::endpoint::Endpoint;
 use crate::number;
 
-pub(crate) const PERIOD: Duration = Duration::from_secs(60);
+pub(crate) const PERIOD: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
@@ -159,11 +159,11 @@ mod tests {
         let mut metrics = metrics;
         let mut now = Duration::ZERO;
         while let Some(next) = endpoint.next_event().filter(|next| *next <= PERIOD) {
-            metrics.pass(next - now, &endpoint);
+            metrics.pass(next.saturating_sub(now), &endpoint);
             endpoint.advance(next);
             now = next;
         }
-        metrics.pass(PERIOD - now, &endpoint);
+        metrics.pass(PERIOD.saturating_sub(now), &endpoint);
         metrics.close(&endpoint);
         [Metric::BacklogSize, Metric::BacklogSizePerInstance, Metric::HasBacklogWithoutCapacity].map(|metric| {
             let of = |statistic| metrics.datapoints(metric, statistic, 1)[0];

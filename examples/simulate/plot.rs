@@ -1,5 +1,5 @@
-//! Runs as a picture: a column for each, with backlog, instances and waiting times one below the other. All columns have the
-//! same scales, so that they can be compared by eye.
+//! Runs as a picture: a column for each, with backlog, instances and waiting times one below the other. All columns
+//! have the same scales, so that they can be compared by eye.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -17,8 +17,8 @@ use crate::number;
 use crate::simulation::{Run, Standing};
 use crate::summary::Wait;
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Pixels.
 const HEADING: u32 = 70;

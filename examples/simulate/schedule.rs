@@ -88,7 +88,7 @@ mod tests {
     /// Hours since `start` and minimum, for a week.
     fn hours(actions: &[ScheduledAction], start: &str) -> Vec<(f64, i32)> {
         let named = actions.iter().cloned().enumerate().map(|(place, action)| (place.to_string(), action));
-        moments(&named.collect(), start.parse().unwrap(), Duration::from_secs(7 * 86_400))
+        moments(&named.collect(), start.parse().unwrap(), Duration::from_hours(168))
             .unwrap()
             .into_iter()
             .map(|moment| (moment.at.as_secs_f64() / 3600.0, moment.min_capacity))
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn what_lies_before_the_beginning_is_left_out_and_comes_a_week_later() {
         let opens = action("cron(0 8 ? * MON *)", "UTC", 1);
-        assert_eq!(hours(&[opens.clone()], "2026-01-05T08:00:00Z"), [(0.0, 1)]);
+        assert_eq!(hours(std::slice::from_ref(&opens), "2026-01-05T08:00:00Z"), [(0.0, 1)]);
         assert_eq!(hours(&[opens], "2026-01-05T09:00:00Z"), [(167.0, 1)]);
     }
 

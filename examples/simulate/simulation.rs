@@ -1,4 +1,5 @@
-//! The clock: joins queue, metrics, alarms and scaling, event by event. Nothing is rounded to a tick; the minute is AWS's.
+//! The clock: joins queue, metrics, alarms and scaling, event by event. Nothing is rounded to a tick; the minute is
+//! AWS's.
 
 use std::time::Duration;
 
@@ -33,14 +34,14 @@ impl Default for Assumptions {
             concurrency: 1,
             // Users report 3 to 10 minutes. Application Auto Scaling's log of one activity, from its beginning to its
             // success, shows 7.
-            starting: Duration::from_secs(6 * 60),
+            starting: Duration::from_mins(6),
             // CloudWatch promises nothing.
-            metric_delay: Duration::from_secs(60),
+            metric_delay: Duration::from_mins(1),
             sampling: Sampling::Once,
             at_zero: AtZero::Backlog,
             backlog_counts_in_flight: true,
             // AWS's default (`InvokeEndpointAsync` in the API reference).
-            time_to_live: Some(Duration::from_secs(6 * 3600)),
+            time_to_live: Some(Duration::from_hours(6)),
         }
     }
 }
@@ -108,7 +109,7 @@ pub(crate) fn simulate(scaling: &Scaling, trace: &Trace, assumptions: &Assumptio
         if next > trace.until {
             break;
         }
-        metrics.pass(next - now, &endpoint);
+        metrics.pass(next.saturating_sub(now), &endpoint);
         now = next;
         endpoint.advance(now);
         auto_scaling.act(now);
@@ -212,9 +213,9 @@ mod tests {
         Fate::Served { started: seconds(started) }
     }
 
-    /// The request comes at 90 s. The sample at 120 s sees it, the alarm does at 180 s, the instance runs six minutes later,
-    /// at 540 s, and is done at 570 s. The samples at 600, 660, 720, 780 and 840 s see nothing, and the alarm the last of them
-    /// at 900 s.
+    /// The request comes at 90 s. The sample at 120 s sees it, the alarm does at 180 s, the instance runs six minutes
+    /// later, at 540 s, and is done at 570 s. The samples at 600, 660, 720, 780 and 840 s see nothing, and the alarm
+    /// the last of them at 900 s.
     #[test]
     fn one_request_wakes_the_endpoint_and_five_idle_minutes_let_it_sleep() {
         let run = run("idle-timeout=5m", &trace(&[(90, 30)], 3600), Assumptions::default());
@@ -240,8 +241,9 @@ mod tests {
         assert_eq!(capacities(&run), [(0, 0), (240, 1), (1020, 0)], "served from 600 to 630 s, idle from 660 to 960 s");
     }
 
-    /// Its alarm wants the samples of 120 and 180 s. The low alarm goes by 15 samples below 4.5, and one request never is more:
-    /// so it fires as soon as there are 15, at 960 s, and the newest one, of 900 s, says that no instance is needed.
+    /// Its alarm wants the samples of 120 and 180 s. The low alarm goes by 15 samples below 4.5, and one request never
+    /// is more: so it fires as soon as there are 15, at 960 s, and the newest one, of 900 s, says that no instance is
+    /// needed.
     #[test]
     fn the_example_of_aws_wakes_a_minute_later_and_counts_light_work_as_idle() {
         let run = example(1, &trace(&[(90, 30)], 3600));
@@ -249,7 +251,8 @@ mod tests {
         assert_eq!(capacities(&run), [(0, 0), (240, 1), (960, 0)]);
     }
 
-    /// Six requests at 90 s: samples of 6 at 120, 180 and 240 s are above the target of 5, so at 300 s it starts two instances.
+    /// Six requests at 90 s: samples of 6 at 120, 180 and 240 s are above the target of 5, so at 300 s it starts two
+    /// instances.
     #[test]
     fn target_tracking_alone_wakes_for_more_requests_than_its_target() {
         let run = example(0, &trace(&[(90, 30); 6], 1500));
@@ -264,9 +267,9 @@ mod tests {
         assert_eq!(capacities(&run), [(0, 0)]);
     }
 
-    /// Twenty requests of ten minutes at 0 s. The wake policy asks for one instance at 120 s and target tracking, with three samples
-    /// of 20 above 5, for four; but SageMaker refuses while it starts the first, until 480 s. At 480 s the newest sample, of 420 s,
-    /// still says 20 for no instance, so for the one that runs now it asks for four.
+    /// Twenty requests of ten minutes at 0 s. The wake policy asks for one instance at 120 s and target tracking, with
+    /// three samples of 20 above 5, for four; but SageMaker refuses while it starts the first, until 480 s. At 480 s
+    /// the newest sample, of 420 s, still says 20 for no instance, so for the one that runs now it asks for four.
     #[test]
     fn while_instances_start_nothing_else_is_started() {
         let run = run("idle-timeout=5m", &trace(&[(0, 600); 20], 1800), Assumptions::default());

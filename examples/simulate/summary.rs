@@ -29,7 +29,7 @@ impl Summary {
             .standings
             .iter()
             .zip(ends)
-            .map(|(standing, end)| number(standing.wanted) * (end - standing.since).as_secs_f64())
+            .map(|(standing, end)| number(standing.wanted) * end.saturating_sub(standing.since).as_secs_f64())
             .sum();
         let mut waits: Vec<Duration> = run.waits().filter(|wait| wait.was_taken).map(|wait| wait.waited).collect();
         waits.sort();

@@ -8,19 +8,19 @@ use jiff::Timestamp;
 
 use crate::endpoint::Request;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const WEEK: Duration = Duration::from_hours(168);
 
 /// Monday, 5 January 2026, 00:00 UTC: the beginning of the named shapes, and of files that count in seconds.
 const MONDAY: Timestamp = Timestamp::constant(1_767_571_200, 0);
 
 /// How long a trace goes on after its last request: longer than any request waits before it expires.
-const QUIET_END: Duration = Duration::from_secs(8 * 3600);
+const QUIET_END: Duration = Duration::from_hours(8);
 
 /// The longest trace that a file may hold.
-const LONGEST: Duration = Duration::from_secs(100 * 86_400);
+const LONGEST: Duration = Duration::from_hours(2400);
 
 /// `InvocationTimeoutSeconds` of `InvokeEndpointAsync` is 3,600 at the most, so no request takes longer.
 const LONGEST_WORK: Duration = HOUR;
@@ -29,7 +29,7 @@ const LONGEST_WORK: Duration = HOUR;
 const SEED: u64 = 20_260_105;
 
 /// Every instance takes from a third of a minute to a minute for a request of the shapes, unless they say otherwise.
-const WORK: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
+const WORK: (Duration, Duration) = (Duration::from_secs(20), Duration::from_mins(1));
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trace {
@@ -71,13 +71,13 @@ impl Shape {
         let mut random = Rng::with_seed(SEED);
         let days = |number: u32| (0..number).map(|day| DAY * day);
         let mut requests = match self {
-            Self::Steady => spread(&mut random, Duration::ZERO, WEEK - 12 * HOUR, 5 * MINUTE),
+            Self::Steady => spread(&mut random, Duration::ZERO, 156 * HOUR, 5 * MINUTE),
             Self::OfficeHours => {
                 days(5).flat_map(|day| spread(&mut random, day + 8 * HOUR, day + 18 * HOUR, 4 * MINUTE)).collect()
             }
             Self::Burst => days(7)
                 .flat_map(|day| {
-                    let begins = day + between(&mut random, 9 * HOUR, 17 * HOUR - 5 * MINUTE);
+                    let begins = day + between(&mut random, 9 * HOUR, 16 * HOUR + 55 * MINUTE);
                     (0..100)
                         .map(|_| {
                             let arrives = between(&mut random, begins, begins + 5 * MINUTE);
@@ -111,7 +111,7 @@ fn spread(random: &mut Rng, from: Duration, to: Duration, apart: Duration) -> Ve
 }
 
 fn between(random: &mut Rng, from: Duration, to: Duration) -> Duration {
-    from + (to - from).mul_f64(random.f64())
+    from + to.saturating_sub(from).mul_f64(random.f64())
 }
 
 impl Trace {
@@ -248,7 +248,7 @@ mod tests {
         let trace = Trace::parse("file", text).unwrap();
         assert_eq!(trace.start, "2026-03-03T00:00:00Z".parse().unwrap());
         assert_eq!(trace.requests, [request(0.0, 0.5), request(9.0 * 3600.0 + 5.0, 30.0)]);
-        assert_eq!(trace.until, Duration::from_secs(18 * 3600), "eight hours later, to the full hour");
+        assert_eq!(trace.until, Duration::from_hours(18), "eight hours later, to the full hour");
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
         assert!(office.iter().all(|request| (8..18).contains(&(hour(request) % 24)) && hour(request) < 120));
         let burst = at(Shape::Burst);
         assert_eq!(burst.len(), 700);
-        assert!(burst.chunks(100).all(|day| day[99].arrives - day[0].arrives <= 5 * MINUTE));
+        assert!(burst.chunks(100).all(|day| day[99].arrives <= day[0].arrives + 5 * MINUTE));
         assert!(at(Shape::NightlyBatch).iter().all(|request| request.arrives.as_secs() % 86_400 == 7200));
     }
 }
