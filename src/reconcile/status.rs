@@ -160,7 +160,7 @@ mod tests {
     fn nothing_is_done_where_the_tags_have_not_been_read() {
         let skip = Decision::Skip(SkipReason::NotInService);
         let leftovers = Decision::Remove(Vec::new(), Removal::Complete);
-        for status in [EndpointStatus::Deleting, EndpointStatus::Other] {
+        for status in [EndpointStatus::Deleting, EndpointStatus::Failed, EndpointStatus::Other] {
             for decision in [&skip, &leftovers] {
                 assert_eq!(status_tag(decision, Some(&endpoint(status, Some("invalid: as before")))), None);
             }

@@ -138,6 +138,7 @@ def test_each_invocation_is_counted_under_its_outcome_with_what_it_changed_and_c
         (lambda: None, state_change(), "configured", CONFIGURED),
         (lambda: None, state_change(), "unchanged", {}),
         (lambda: None, state_change(status="UPDATING"), "skipped", {}),
+        (lambda: None, {"action": "explain", "endpoint": "demo"}, "explained", {}),
         (lambda: aws.retag("demo", tags(max_capacity="x")), state_change(), "invalid", {}),
         (lambda: aws.retag("demo", tags(max_capacity="5")), state_change(), "unchanged", {}),
         (lambda: put_foreign_action(aws), state_change(), "conflict", {}),
