@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules
 NAME := sagemaker-scale-to-zero
 EVENT ?= events/in-service.json
 SECONDS ?= 60
+TRACE ?= office-hours
 PYTHON3 ?= python3
 
 VENV := .venv
@@ -112,6 +113,16 @@ fuzz: ## Throw random payloads and tags at the parsers; SECONDS=600 for longer t
 	@end=$$(($$(date +%s) + $(SECONDS))); rounds=0; \
 	while [ "$$(date +%s)" -lt "$$end" ]; do $(FUZZ) || exit 1; rounds=$$((rounds + 1)); done; \
 	echo "$$rounds rounds without a failure"
+
+# TAGS goes by the environment, as a tag's value may hold whatever the shell would take apart.
+.PHONY: simulate
+simulate: STEPS := 2
+simulate: export TAGS := $(TAGS)
+simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=office-hours; COMPARE=1 beside AWS's example
+	$(call step,1,Simulator (seconds; about a minute the first time))
+	@cargo build $(CORE) --quiet --example simulate
+	$(call step,2,Simulation (seconds))
+	@target/debug/examples/simulate --tags "$$TAGS" --trace "$(TRACE)" $(if $(filter-out 0,$(COMPARE)),--compare) $(OPTIONS)
 
 .PHONY: bench
 bench: STEPS := 3
