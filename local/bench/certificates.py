@@ -1,6 +1,7 @@
 """A certificate authority of the bench's own, for the server that stands in for AWS.
 
-Both functions are given the same bundle: the authority among all the roots that a Lambda function loads anyway.
+Both functions are given the same bundle: the authority among all the roots that a Lambda function loads
+anyway.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Certificates:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The first is for rustls and OpenSSL, the second for botocore, which else goes by a bundle of its own."""
+        """The first is for rustls and OpenSSL, the second for botocore, which has a bundle of its own."""
         return {"SSL_CERT_FILE": str(self.bundle), "AWS_CA_BUNDLE": str(self.bundle)}
 
 

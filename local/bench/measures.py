@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,6 @@ from local.runtime import Function
 
 # Of a Lambda function with 128 MB, which has a whole processor at 1,769 MB.
 SHARE_OF_128_MB = 128 / 1769
-MILLISECONDS = 1000.0
 MIB = 2.0**20
 MB = 1e6
 
@@ -27,21 +27,23 @@ _EVENTS_TO_WARM_UP = 5
 
 @dataclass(frozen=True)
 class Measure:
-    """One quantity of both functions: all values that were measured, by the function's name."""
+    """One quantity: all values that were measured, by the function's name."""
 
-    title: str
     unit: str
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def median(self, subject: str) -> float:
-        return statistics.median(self.values[subject])
+    def median(self, subject: Subject) -> float:
+        return statistics.median(self.values[subject.name])
 
 
-class Measures(dict[str, Measure]):
-    """By a fixed name each, in the order in which they were first asked for."""
+class Measures(dict[tuple[str, str], Measure]):
+    """By group and title, in the order in which they were measured."""
 
-    def add(self, name: str, title: str, unit: str, subject: Subject, value: float) -> None:
-        self.setdefault(name, Measure(title, unit)).values[subject.name].append(value)
+    def adder(self, group: str, subject: Subject) -> Callable[[str, str, float], None]:
+        def add(title: str, unit: str, value: float) -> None:
+            self.setdefault((group, title), Measure(unit)).values[subject.name].append(value)
+
+        return add
 
 
 @dataclass
@@ -56,60 +58,43 @@ class Bench:
     def start(self, subject: Subject, service: Service) -> Function:
         return subject.start(self.replay.url(service), self.environment)
 
-    def starts(self, name: str, where: str, service: Service, outcome: str, count: int) -> None:
-        """From nothing to the answer to an event that is there already, as Lambda has it when it starts a process."""
+    def starts(self, group: str, service: Service, outcome: str, count: int) -> None:
+        """From nothing to the answer to an event that waits already, as it does when Lambda starts one."""
         for _ in range(count):
             for subject in self.subjects:
-                self.replay.take_log()
+                self._log()
                 with self.start(subject, service) as function:
                     _invoke(function, outcome)
                     peak = function.peak_memory
                     log = self._log()
-                assert function.init_seconds is not None
-                assert function.first_answer_seconds is not None
+                add = self.measures.adder(group, subject)
+                add("start → first poll", "ms", _milliseconds(function.init_seconds))
+                add("start → first answer", "ms", _milliseconds(function.first_answer_seconds))
+                add("connections opened", "", log.connections)
+                add("peak memory", "MiB", peak / MIB)
 
-                def add(what: str, title: str, unit: str, value: float, subject: Subject = subject) -> None:
-                    self.measures.add(f"{name}/{what}", f"{title}, {where}", unit, subject, value)
-
-                add("first poll", "start → first poll", "ms", function.init_seconds * MILLISECONDS)
-                add(
-                    "first answer", "start → first answer", "ms", function.first_answer_seconds * MILLISECONDS
-                )
-                add("connections", "connections opened", "", log.connections)
-                add("peak", "peak memory after one event", "MiB", peak / MIB)
-
-    def limited_starts(self, name: str, where: str, service: Service, count: int) -> None:
-        """The same with a small function's share of a processor: from the start, and from the first event on."""
+    def limited_starts(self, group: str, service: Service, share: float, count: int) -> None:
+        """With a share of a processor: from the start on, and from the first event on."""
         for _ in range(count):
             for subject in self.subjects:
+                add = self.measures.adder(group, subject)
                 with self.start(subject, service) as function:
-                    self.limiter.hold(function.pid, SHARE_OF_128_MB, from_its_start=True)
+                    self.limiter.hold(function.pid, share, from_its_start=True)
                     _invoke(function, "unchanged")
                     self.limiter.release()
-                assert function.first_answer_seconds is not None
-                self.measures.add(
-                    f"{name}/first answer",
-                    f"start → first answer, {where}",
-                    "ms",
-                    subject,
-                    function.first_answer_seconds * MILLISECONDS,
-                )
+                add("start → first answer", "ms", _milliseconds(function.first_answer_seconds))
                 with self.start(subject, service) as function:
                     function.wait_until_ready()
-                    self.limiter.hold(function.pid, SHARE_OF_128_MB, from_its_start=False)
+                    self.limiter.hold(function.pid, share, from_its_start=False)
                     _invoke(function, "unchanged")
                     self.limiter.release()
-                self.measures.add(
-                    f"{name}/first event",
-                    f"first event after an unlimited start, {where}",
-                    "ms",
-                    subject,
-                    function.durations[0] * MILLISECONDS,
-                )
+                add("first event, limited from there on", "ms", _milliseconds(function.durations[0]))
 
-    def warm_events(self, name: str, where: str, service: Service, outcome: str, count: int) -> None:
-        functions = [(subject, self.start(subject, service)) for subject in self.subjects]
-        with functions[0][1], functions[1][1]:
+    def warm_events(self, group: str, service: Service, outcome: str, count: int) -> None:
+        with ExitStack() as running:
+            functions = [
+                (subject, running.enter_context(self.start(subject, service))) for subject in self.subjects
+            ]
             for _, function in functions:
                 for _ in range(_EVENTS_TO_WARM_UP):
                     _invoke(function, outcome)
@@ -120,23 +105,18 @@ class Bench:
                     _invoke(function, outcome)
                     used = processor.seconds(function.pid) - used
                     log = self._log()
-
-                    def add(
-                        what: str, title: str, unit: str, value: float, subject: Subject = subject
-                    ) -> None:
-                        self.measures.add(f"{name}/{what}", f"{title}, {where}", unit, subject, value)
-
-                    add("duration", "warm event", "ms", function.durations[-1] * MILLISECONDS)
-                    add("processor", "processor time per warm event", "ms", used * MILLISECONDS)
-                    add("calls", "AWS calls", "", len(log.calls))
+                    add = self.measures.adder(group, subject)
+                    add("event → answer", "ms", _milliseconds(function.durations[-1]))
+                    add("processor time", "ms", _milliseconds(used))
+                    add("AWS calls", "", len(log.calls))
+                    # Without a delay, a call is over before another can begin beside it.
                     if service.delay:
-                        add("round trips", "round trips", "", round_trips(log.calls))
+                        add("round trips", "", round_trips(log.calls))
             for subject, function in functions:
-                title = f"peak memory after {count} events, {where}"
-                self.measures.add(f"{name}/peak", title, "MiB", subject, function.peak_memory / MIB)
+                self.measures.adder(group, subject)("peak memory", "MiB", function.peak_memory / MIB)
 
-    def sweeps(self, name: str, where: str, service: Service, count: int) -> None:
-        """Of the fleet that the server now speaks of, by a process that has just started."""
+    def sweeps(self, group: str, service: Service, count: int) -> None:
+        """Of the fleet that the server now speaks of, each by a process that has just started."""
         for _ in range(count):
             for subject in self.subjects:
                 with self.start(subject, service) as function:
@@ -147,27 +127,33 @@ class Bench:
                     used = processor.seconds(function.pid) - used
                     log = self._log()
                     peak = function.peak_memory
+                add = self.measures.adder(group, subject)
+                add("event → answer", "ms", _milliseconds(function.durations[0]))
+                add("processor time", "ms", _milliseconds(used))
+                add("AWS calls", "", len(log.calls))
+                add("peak memory", "MiB", peak / MIB)
 
-                def add(what: str, title: str, unit: str, value: float, subject: Subject = subject) -> None:
-                    self.measures.add(f"{name}/{what}", f"{title}, {where}", unit, subject, value)
-
-                add("duration", "sweep", "s", function.durations[0])
-                add("calls", "AWS calls", "", len(log.calls))
-                add("processor", "processor time", "s", used)
-                add("peak", "peak memory", "MiB", peak / MIB)
-
-    def sizes(self) -> None:
+    def sizes(self, group: str) -> None:
         for subject in self.subjects:
-            unzipped, zipped = unzipped_bytes(subject.files) / MB, zipped_bytes(subject.files) / MB
-            self.measures.add("size/unzipped", "what is deployed, unzipped", "MB", subject, unzipped)
-            self.measures.add("size/zipped", "what is deployed, zipped", "MB", subject, zipped)
+            add = self.measures.adder(group, subject)
+            add("deployed", "MB", unzipped_bytes(subject.deployed) / MB)
+            add("deployed, zipped", "MB", zipped_bytes(subject.deployed) / MB)
+            whole = {**subject.deployed, **subject.brought_by_the_runtime()}
+            add("with what it runs on", "MB", unzipped_bytes(whole) / MB)
+            add("with what it runs on, zipped", "MB", zipped_bytes(whole) / MB)
 
     def _log(self) -> Log:
+        """What was asked since the last time, all of which must have been recorded."""
         log = self.replay.take_log()
         missing = sorted({call.operation for call in log.calls if not call.recorded})
         if missing:
             raise DifferentWork(f"a replay asked for what was not recorded: {missing}")
         return log
+
+
+def _milliseconds(seconds: float | None) -> float:
+    assert seconds is not None, "the function did not come that far"
+    return seconds * 1000
 
 
 def _invoke(function: Function, outcome: str) -> None:

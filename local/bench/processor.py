@@ -1,8 +1,8 @@
 """The processor time that another process has used, and a way to give it no more than a share.
 
 Lambda gives a function processor time in proportion to its memory, a whole processor at 1,769 MB
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). Linux would do the same with a control group,
-which takes privileges. Stopping and continuing the process needs none.
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). Linux would do the same with a
+control group, which takes privileges. Stopping and continuing the process needs none.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-# Seconds. What a process has not used of its share in one period it has lost, and what it took too much is kept from
-# the following ones, as Linux's scheduler does.
+# Seconds. What a process has not used of its share in one period it has lost, and what it took too much is
+# kept from the following ones, as Linux's scheduler does.
 _PERIOD = 0.02
 _SHORTEST_SLEEP = 0.0001
 
 
 def seconds(pid: int) -> float:
-    """Processor time of all threads of a process so far, to the nanosecond: the clock of clock_getcpuclockid(3)."""
+    """Processor time of all threads of a process so far, by the clock of clock_getcpuclockid(3)."""
     return time.clock_gettime((~pid << 3) | 2)
 
 

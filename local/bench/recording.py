@@ -1,7 +1,7 @@
-"""What the local AWS answers, recorded once, so that a server can say it again without the time that moto takes.
+"""What the local AWS answers, recorded once, so that a server can say it again without the time of moto.
 
-An answer is found by the request as the client wrote it: path, operation and body. So each endpoint has its answers,
-and an endpoint that was new while it was recorded is new in every replay.
+An answer is found by the request as the client wrote it: path, operation and body. So each endpoint has its
+answers, and an endpoint that was new while it was recorded is new in every replay.
 """
 
 from __future__ import annotations

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,8 +13,7 @@ from pathlib import Path
 from local.runtime import ROOT, Function
 
 _BOTO3_FUNCTION = ROOT / "local" / "boto3_function" / "lambda_function.py"
-# What Lambda's Python runtime brings beside the function.
-_RUNTIME_PACKAGES = (
+_PYTHON_RUNTIME_PACKAGES = (
     "awslambdaric",
     "boto3",
     "botocore",
@@ -34,25 +32,37 @@ class Subject:
     name: str
     command: list[str]
     environment: Mapping[str, str]
-    # What is deployed, by its name in the zip file.
-    files: Mapping[str, Path]
+    # By the name in the zip file that is deployed.
+    deployed: Mapping[str, Path]
+    # Python packages that Lambda's runtime has beside the function.
+    runtime_packages: Sequence[str] = ()
 
     def start(self, aws_url: str, environment: Mapping[str, str]) -> Function:
         """Starts in the `with` block."""
         return Function(self.command, aws_url=aws_url, environment={**environment, **self.environment})
 
+    def brought_by_the_runtime(self) -> dict[str, Path]:
+        """Without the interpreter, its standard library, and compiled bytecode."""
+        files = [file for package in self.runtime_packages for file in distribution(package).files or ()]
+        return {
+            str(file): Path(str(file.locate()))
+            for file in files
+            if file.suffix != ".pyc" and ".." not in file.parts
+        }
 
-def ours(executable: str) -> Subject:
+
+def this_function(executable: str) -> Subject:
     return Subject("this function", [executable], {}, {"bootstrap": Path(executable)})
 
 
 def boto3_function() -> Subject:
     """On Lambda's own runtime client for Python, and the Python that runs the bench."""
     return Subject(
-        "Python + boto3",
+        "Python and boto3",
         [sys.executable, "-m", "awslambdaric", "lambda_function.lambda_handler"],
         {"PYTHONPATH": str(_BOTO3_FUNCTION.parent)},
         {_BOTO3_FUNCTION.name: _BOTO3_FUNCTION},
+        _PYTHON_RUNTIME_PACKAGES,
     )
 
 
@@ -67,17 +77,3 @@ def zipped_bytes(files: Mapping[str, Path]) -> int:
         for name, path in files.items():
             zipped.write(path, name)
     return archive.tell()
-
-
-def runtime_package_files() -> dict[str, Path]:
-    """Files of boto3, all that it needs, and the runtime client, without compiled bytecode."""
-    return {
-        str(file): Path(os.fspath(file.locate()))
-        for file in _files(_RUNTIME_PACKAGES)
-        if file.suffix != ".pyc" and ".." not in file.parts
-    }
-
-
-def _files(packages: Iterable[str]) -> Iterable:
-    for package in packages:
-        yield from distribution(package).files or ()

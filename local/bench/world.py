@@ -1,13 +1,14 @@
 """What both functions are invoked about, and AWS's answers to it, recorded from the local AWS.
 
-Recording is the proof that both do the same work, too: each has to find nothing to do where the other was, and to
-leave the same scaling behind.
+Recording is the proof that both do the same work, too: each has to find nothing to do where the other was,
+and to leave the same scaling behind.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from local.aws import LocalAws
@@ -37,7 +38,25 @@ CONFIGURED, NEW = "configured", "new"
 EVENTS = {"unchanged": in_service(CONFIGURED), "configured": in_service(NEW)}
 
 
-def record_events(aws: LocalAws, subjects: Sequence[Subject]) -> Recording:
+@dataclass(frozen=True)
+class Recordings:
+    """The answers to all that the subjects ask for; those about fleets by their size."""
+
+    events: Recording
+    sweeps: dict[int, Recording]
+
+
+def record(aws: LocalAws, subjects: Sequence[Subject], sizes: Sequence[int]) -> Recordings:
+    """Raises `DifferentWork` where the subjects do not do the same."""
+    recordings = Recordings(
+        _record_events(aws, subjects), {size: _record_sweep(aws, subjects, size) for size in sizes}
+    )
+    if aws.violations:
+        raise DifferentWork(f"requests that AWS's models do not allow: {aws.violations}")
+    return recordings
+
+
+def _record_events(aws: LocalAws, subjects: Sequence[Subject]) -> Recording:
     """The answers to the calls that the subjects make for `EVENTS`."""
     recording: Recording = {}
     left_behind = []
@@ -54,12 +73,11 @@ def record_events(aws: LocalAws, subjects: Sequence[Subject]) -> Recording:
         left_behind.append(aws.state(NEW))
     if any(state != left_behind[0] for state in left_behind):
         raise DifferentWork(f"the functions leave different scaling behind: {left_behind}")
-    _check_requests(aws)
     return recording
 
 
-def record_sweep(aws: LocalAws, subjects: Sequence[Subject], size: int) -> Recording:
-    """The answers to the calls of a sweep in a fleet of that size, every second endpoint tagged, all configured."""
+def _record_sweep(aws: LocalAws, subjects: Sequence[Subject], size: int) -> Recording:
+    """The answers to the calls of a sweep; every second endpoint of the fleet is tagged, and configured."""
     aws.reset()
     for number in range(size):
         aws.create_endpoint(f"endpoint-{number:05}", tags=TAGS if number % 2 == 0 else {})
@@ -72,7 +90,6 @@ def record_sweep(aws: LocalAws, subjects: Sequence[Subject], size: int) -> Recor
         if len(aws.writes()) != writes:
             raise DifferentWork(f"{subject.name} changed a fleet that {subjects[0].name} had configured")
         recording |= recorder.recording
-    _check_requests(aws)
     return recording
 
 
@@ -87,8 +104,3 @@ def _expect(subject: Subject, aws_url: str, events: dict[str, Any]) -> None:
 def _sweep(subject: Subject, aws_url: str) -> None:
     with subject.start(aws_url, {}) as function:
         function.invoke(SWEEP, SWEEP_DEADLINE)
-
-
-def _check_requests(aws: LocalAws) -> None:
-    if aws.violations:
-        raise DifferentWork(f"requests that AWS's models do not allow: {aws.violations}")

@@ -1,13 +1,14 @@
 """The function that `make bench` compares with: what this project does for an endpoint, in Python with boto3.
 
-It makes the same seven reads and the same four writes, compares before it writes, and understands the event of an
-endpoint that is InService and `{"action": "sweep"}`. `make bench` checks that both functions leave the same scaling
-behind, and that each finds nothing to do where the other was.
+It makes the same seven reads and the same four writes, compares before it writes, and understands the event
+of an endpoint that is InService and `{"action": "sweep"}`. `make bench` checks that both functions leave the
+same scaling behind, and that each finds nothing to do where the other was.
 
-As in the public examples for asynchronous endpoints (AWS's documentation, notebooks and sample functions): clients at
-module level, made while Lambda initialises the function; calls one after the other; one endpoint per event; boto3's
-own retries; a sweep that goes through `ListEndpoints` and does for each what the event would. Better than most of
-them: it reads before it writes, any name of a variant will do, and an endpoint without the tag costs two calls.
+As in the public examples for asynchronous endpoints (AWS's documentation, notebooks and sample functions):
+clients at module level, made while Lambda initialises the function; calls one after the other; one endpoint
+per event; boto3's own retries. None of those has a sweep; this one goes through `ListEndpoints` and does for
+each what the event would. More than most of them: it reads before it writes, any name of a variant will do,
+and an endpoint without the tag costs two calls.
 """
 
 import json
@@ -68,7 +69,7 @@ def reconcile(name):
 
 
 def configure(endpoint, variant, settings):
-    """Writes what is not as it should be, in an order in which the variant can always wake; answers what it wrote."""
+    """Writes what is not as it should be, so that the variant can always wake; answers what it wrote."""
     resource_id = f"endpoint/{endpoint}/variant/{variant}"
     resource = {**SCALABLE, "ResourceId": resource_id}
     alarm_name = f"scale-to-zero/{endpoint}/{variant}/wake"
