@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.aws import LocalAws
 from local.bench import certificates, report, world
-from local.bench.measures import SHARE_OF_128_MB, Bench, Measures
+from local.bench.measures import EVENTS_OF_A_TURN, SHARE_OF_128_MB, Bench, Measures
 from local.bench.processor import Limiter
 from local.bench.replay import Replay, Service
 from local.bench.subjects import Subject, boto3_function, this_function
@@ -29,11 +29,11 @@ def measure(
     recordings: Recordings,
     *,
     starts: int,
-    events: int,
-    delayed_events: int,
+    turns: int,
+    delayed_turns: int,
     share: float = SHARE_OF_128_MB,
 ) -> Measures:
-    """Everything, with that many starts and events of each kind and function.
+    """Everything, with that many starts and turns of warm events of each kind and function.
 
     `share`: of a processor, for the limited starts.
     """
@@ -50,10 +50,10 @@ def measure(
         _progress("starts at a share of a processor")
         bench.limited_starts(report.STARTS_LIMITED, TLS, share, starts)
         _progress("warm events")
-        bench.warm_events(report.WARM, TLS, "unchanged", events)
-        bench.warm_events(report.WARM_DELAYED, DELAYED, "unchanged", delayed_events)
-        bench.warm_events(report.WARM_NEW, TLS, "configured", events)
-        bench.warm_events(report.WARM_NEW_DELAYED, DELAYED, "configured", delayed_events)
+        bench.warm_events(report.WARM, TLS, "unchanged", turns)
+        bench.warm_events(report.WARM_DELAYED, DELAYED, "unchanged", delayed_turns)
+        bench.warm_events(report.WARM_NEW, TLS, "configured", turns)
+        bench.warm_events(report.WARM_NEW_DELAYED, DELAYED, "configured", delayed_turns)
         for size, recording in recordings.sweeps.items():
             _progress(f"sweeps of {size:,} endpoints")
             replay.say(recording)
@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m local.bench", description=__doc__)
     parser.add_argument("--executable", default=default_executable())
     parser.add_argument("--starts", type=int, default=10, help="of each kind and function")
-    parser.add_argument("--events", type=int, default=200, help="warm ones, of each kind and function")
+    parser.add_argument(
+        "--events", type=int, default=500, help="warm ones of each kind and function; a tenth with a delay"
+    )
     parser.add_argument("--fleets", type=int, nargs="*", default=[100, 1000], help="endpoints of a sweep")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path, help="the table as it stands in the README")
@@ -84,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (ours, other),
         recordings,
         starts=options.starts,
-        events=options.events,
-        delayed_events=max(1, options.events // 4),
+        turns=max(1, options.events // EVENTS_OF_A_TURN),
+        delayed_turns=max(1, options.events // 10 // EVENTS_OF_A_TURN),
     )
     print(report.machine(), "", report.text(measures, ours, other), sep="\n")
     if options.json:

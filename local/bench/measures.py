@@ -23,6 +23,7 @@ MIB = 2.0**20
 MB = 1e6
 
 _EVENTS_TO_WARM_UP = 5
+EVENTS_OF_A_TURN = 10
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class Measure:
         return statistics.median(self.values[subject.name])
 
 
+# Takes a title, a unit and a value.
+Add = Callable[[str, str, float], None]
+
+
 class Measures(dict[tuple[str, str], Measure]):
     """By group and title, in the order in which they were measured."""
 
-    def adder(self, group: str, subject: Subject) -> Callable[[str, str, float], None]:
+    def adder(self, group: str, subject: Subject) -> Add:
         def add(title: str, unit: str, value: float) -> None:
             self.setdefault((group, title), Measure(unit)).values[subject.name].append(value)
 
@@ -90,7 +95,7 @@ class Bench:
                     self.limiter.release()
                 add("first event, limited from there on", "ms", _milliseconds(function.durations[0]))
 
-    def warm_events(self, group: str, service: Service, outcome: str, count: int) -> None:
+    def warm_events(self, group: str, service: Service, outcome: str, turns: int) -> None:
         with ExitStack() as running:
             functions = [
                 (subject, running.enter_context(self.start(subject, service))) for subject in self.subjects
@@ -98,22 +103,27 @@ class Bench:
             for _, function in functions:
                 for _ in range(_EVENTS_TO_WARM_UP):
                     _invoke(function, outcome)
-            for _ in range(count):
+            for _ in range(turns):
                 for subject, function in functions:
-                    self._log()
-                    used = processor.seconds(function.pid)
-                    _invoke(function, outcome)
-                    used = processor.seconds(function.pid) - used
-                    log = self._log()
-                    add = self.measures.adder(group, subject)
-                    add("event → answer", "ms", _milliseconds(function.durations[-1]))
-                    add("processor time", "ms", _milliseconds(used))
-                    add("AWS calls", "", len(log.calls))
-                    # Without a delay, a call is over before another can begin beside it.
-                    if service.delay:
-                        add("round trips", "", round_trips(log.calls))
+                    self._turn(self.measures.adder(group, subject), function, service, outcome)
             for subject, function in functions:
                 self.measures.adder(group, subject)("peak memory", "MiB", function.peak_memory / MIB)
+
+    def _turn(self, add: Add, function: Function, service: Service, outcome: str) -> None:
+        """A few events in a row, for the other function's turn leaves cold caches behind."""
+        self._log()
+        used = processor.seconds(function.pid)
+        for _ in range(EVENTS_OF_A_TURN):
+            _invoke(function, outcome)
+        used = processor.seconds(function.pid) - used
+        calls = self._log().calls
+        for duration in function.durations[-EVENTS_OF_A_TURN:]:
+            add("event → answer", "ms", _milliseconds(duration))
+        add("processor time", "ms", _milliseconds(used / EVENTS_OF_A_TURN))
+        add("AWS calls", "", len(calls) / EVENTS_OF_A_TURN)
+        # Without a delay, a call is over before another can begin beside it.
+        if service.delay:
+            add("round trips", "", round_trips(calls) / EVENTS_OF_A_TURN)
 
     def sweeps(self, group: str, service: Service, count: int) -> None:
         """Of the fleet that the server now speaks of, each by a process that has just started."""

@@ -25,14 +25,14 @@ OTHER = boto3_function()
 def test_both_functions_are_measured_in_all_that_is_told(aws: LocalAws) -> None:
     recordings = world.record(aws, (OURS, OTHER), [4])
 
-    measures = measure((OURS, OTHER), recordings, starts=1, events=2, delayed_events=2, share=0.5)
+    measures = measure((OURS, OTHER), recordings, starts=1, turns=1, delayed_turns=1, share=0.5)
 
     calls = {
         group: (measure.values[OURS.name], measure.values[OTHER.name])
         for (group, title), measure in measures.items()
         if title == "AWS calls"
     }
-    seven, eleven = [7, 7], [11, 11]
+    seven, eleven = [7.0], [11.0]
     assert calls == {
         report.WARM: (seven, seven),
         report.WARM_DELAYED: (seven, seven),
@@ -79,7 +79,9 @@ def test_a_process_at_a_share_is_stopped_again_and_again_and_then_left_alone(bus
 
 
 def _wait_for_state(pid: int, state: str) -> None:
+    deadline = time.monotonic() + 60
     while _state(pid) != state:
+        assert time.monotonic() < deadline, f"never was in state {state}"
         time.sleep(0.0005)
 
 
