@@ -104,12 +104,12 @@ def machine() -> str:
 
 
 def text(measures: Measures, ours: Subject, other: Subject) -> str:
-    lines = [f"{'':<44}{ours.name:>26}{other.name:>30}{'ratio':>8}"]
+    lines = [f"{'':<44}{ours.name:>26}{other.name:>30}{'ratio':>10}"]
     for group, titles in groupby(measures, key=lambda key: key[0]):
         lines += ["", group]
         for key in titles:
             cells = _cells(measures[key], ours, other)
-            lines.append("  {:<42}{:>26}{:>30}{:>8}".format(key[1], *cells))
+            lines.append("  {:<42}{:>26}{:>30}{:>10}".format(key[1], *cells))
     lines.append("")
     for goal in goals(measures, ours, other):
         lines.append(f"{'met' if goal.met else 'NOT MET':<8}{goal.what}: {goal.found}")
@@ -169,4 +169,4 @@ def _ratio(measure: Measure, ours: Subject, other: Subject) -> float:
 
 def _number(value: float) -> str:
     """Three digits, and no more than tell something."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{3 if value >= 0.1 else 1}g}"
