@@ -20,7 +20,7 @@ from local.runtime import default_executable
 
 PLAIN = Service(tls=False, delay=0.0)
 TLS = Service(tls=True, delay=0.0)
-# About what a call takes inside AWS.
+# Assumed for a call inside AWS, so that waiting counts and not only work.
 DELAYED = Service(tls=True, delay=0.02)
 
 

@@ -35,7 +35,7 @@ class Certificates:
 
 
 def make(folder: Path) -> Certificates:
-    """Certificates for 127.0.0.1 with RSA keys of 2048 bits, as AWS's endpoints have."""
+    """Certificates for 127.0.0.1, with RSA keys of 2048 bits."""
     authority_key, key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
     authority_name, name = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("Bench CA", "127.0.0.1")

@@ -6,9 +6,9 @@ same scaling behind, and that each finds nothing to do where the other was.
 
 As in the public examples for asynchronous endpoints (AWS's documentation, notebooks and sample functions):
 clients at module level, made while Lambda initialises the function; calls one after the other; one endpoint
-per event; boto3's own retries. None of those has a sweep; this one goes through `ListEndpoints` and does for
-each what the event would. More than most of them: it reads before it writes, any name of a variant will do,
-and an endpoint without the tag costs two calls.
+per event; boto3's own retries. Not taken from them: it reads before it writes, any name of a variant will do,
+an endpoint without the tag costs two calls, and a sweep goes through `ListEndpoints` and does for each
+endpoint what the event would.
 """
 
 import json
