@@ -125,10 +125,13 @@ simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=office-hours
 	@target/debug/examples/simulate --tags "$$TAGS" --trace "$(TRACE)" $(if $(filter-out 0,$(COMPARE)),--compare) $(OPTIONS)
 
 .PHONY: bench
-bench: STEPS := 3
+bench: STEPS := 4
 bench: BUILD_STEP := 2
-bench: $(VENV)/.local-stamp build ## Measure what a fleet of 100, 1,000 and 10,000 endpoints costs
-	$(call step,3,Sweeps (about 3 minutes))
+bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and boto3, and what fleets up to 10,000 endpoints cost
+	$(call step,3,Beside Python and boto3 (about 8 minutes))
+	@$(PYTHON) -m local.bench --executable target/lambda/$(NAME)/bootstrap --json target/bench.json \
+		--markdown target/bench.md
+	$(call step,4,Sweeps (about 3 minutes))
 	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --json target/fleet_bench.json
 
 CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__"

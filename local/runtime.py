@@ -65,8 +65,9 @@ class _Invocation:
 class Function:
     """A process that takes one invocation after another; the `with` block starts and kills it.
 
-    init_seconds  from the start of the process to its first request for an event
-    durations     seconds of each invocation, from the event handed out to the answer
+    init_seconds          from the start of the process to its first request for an event
+    first_answer_seconds  from the start of the process to its answer to the first event
+    durations             seconds of each invocation, from the event handed out to the answer
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Function:
             **(environment or {}),
         }
         self.init_seconds: float | None = None
+        self.first_answer_seconds: float | None = None
         self.init_error: FunctionError | None = None
         self.durations: list[float] = []
 
@@ -254,6 +256,8 @@ class Function:
             else:
                 invocation.error = _reported(body)
             invocation.answered_at = time.monotonic()
+            if self.first_answer_seconds is None:
+                self.first_answer_seconds = invocation.answered_at - self._started
             self.durations.append(invocation.answered_at - self._handed_out_at)
             self._step.notify_all()
         return Answer(202, b'{"status": "OK"}')
