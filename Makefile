@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules
 NAME := sagemaker-scale-to-zero
 EVENT ?= events/in-service.json
 SECONDS ?= 60
+FLEETS ?= 100
 TRACE ?= office-hours
 PYTHON3 ?= python3
 
@@ -127,12 +128,13 @@ simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=office-hours
 .PHONY: bench
 bench: STEPS := 4
 bench: BUILD_STEP := 2
-bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and boto3, and what fleets up to 10,000 endpoints cost
-	$(call step,3,Beside Python and boto3 (about 8 minutes))
-	@$(PYTHON) -m local.bench --executable target/lambda/$(NAME)/bootstrap --json target/bench.json \
-		--markdown target/bench.md
-	$(call step,4,Sweeps (about 3 minutes))
-	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --json target/fleet_bench.json
+bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and boto3, and what a fleet costs; FLEETS="100 1000" for more
+	$(call step,3,Beside Python and boto3 (about 5 minutes))
+	@$(PYTHON) -m local.bench --executable target/lambda/$(NAME)/bootstrap --fleets $(filter-out 10000,$(FLEETS)) \
+		--json target/bench.json --markdown target/bench.md
+	$(call step,4,Sweeps (seconds; 3 minutes with FLEETS="100 1000 10000"))
+	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --sizes $(FLEETS) \
+		--limited $(firstword $(FLEETS)) --json target/fleet_bench.json
 
 CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__"
 
