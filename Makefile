@@ -132,7 +132,7 @@ bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and 
 	$(call step,3,Beside Python and boto3 (about 5 minutes))
 	@$(PYTHON) -m local.bench --executable target/lambda/$(NAME)/bootstrap --fleets $(filter-out 10000,$(FLEETS)) \
 		--json target/bench.json --markdown target/bench.md
-	$(call step,4,Sweeps (seconds; 3 minutes with FLEETS="100 1000 10000"))
+	$(call step,4,Sweeps (seconds; 3 minutes for fleets up to 10,000))
 	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --sizes $(FLEETS) \
 		--limited $(firstword $(FLEETS)) --json target/fleet_bench.json
 
