@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 import time
@@ -130,7 +131,8 @@ def invoke_by_lambda(client: Client, function: str) -> Invoke:
 
 
 def clients_of(region: str | None) -> Client:
-    session = boto3.Session(region_name=region)
+    # The function's SDK and version 2 of the AWS CLI heed AWS_REGION, boto3 doesn't.
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
     config = Config(read_timeout=INVOCATION_TIMEOUT, retries={"mode": "standard"})
     return lambda service: session.client(service, config=config)
 

@@ -682,3 +682,13 @@ def test_the_functions_name_is_the_output_of_its_stack() -> None:
         assert verify.function_of("scaling", lambda _: own) == "scaling-Function-1A2B"
         with pytest.raises(verify.CannotVerify, match="make deploy"):
             verify.function_of("none", lambda _: own)
+
+
+def test_the_region_is_that_of_the_environment_or_the_one_that_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+
+    assert verify.clients_of(None)("sagemaker").meta.region_name == "eu-west-3"
+    assert verify.clients_of("us-east-2")("sagemaker").meta.region_name == "us-east-2"
