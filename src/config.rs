@@ -3,10 +3,7 @@
 
 use std::fmt;
 
-use crate::reconcile::{Key, Manage, Rules, Settings};
-
-/// The most instances that a tag may ask for, where the deployer says nothing.
-const DEFAULT_CAPACITY_LIMIT: i32 = 100;
+use crate::reconcile::{Key, Manage, Rules};
 
 /// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
 const LARGEST_CAPACITY: i32 = i32::MAX;
@@ -47,7 +44,8 @@ impl Config {
             problems.push(format!("environment variable {variable}={value:?} {problem}"));
         };
 
-        let tag_prefix = lookup("TAG_PREFIX").unwrap_or_else(|| "scale-to-zero:".to_owned());
+        let documented = Rules::default();
+        let tag_prefix = lookup("TAG_PREFIX").unwrap_or(documented.tag_prefix);
         if !is_tag_prefix(&tag_prefix) {
             refuse(
                 "TAG_PREFIX",
@@ -64,7 +62,7 @@ impl Config {
                 Manage::Tagged
             }
         };
-        let mut capacity_limit = DEFAULT_CAPACITY_LIMIT;
+        let mut capacity_limit = documented.capacity_limit;
         if let Some(value) = lookup("CAPACITY_LIMIT") {
             match value.parse() {
                 Ok(limit @ 1..=LARGEST_CAPACITY) => capacity_limit = limit,
@@ -72,7 +70,7 @@ impl Config {
             }
         }
 
-        let mut defaults = Settings::default();
+        let mut defaults = documented.defaults;
         defaults.max_capacity = defaults.max_capacity.min(capacity_limit);
         for key in Key::WITH_DEFAULT {
             let variable = default_variable(key);
@@ -135,6 +133,7 @@ fn is_tag_prefix(prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::Settings;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
         let lookup =

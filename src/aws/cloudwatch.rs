@@ -12,7 +12,8 @@ use aws_smithy_types::DateTime;
 use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
-    Alarm, AlarmKind, Comparison, EndpointName, Metric, MissingData, Scaling, Statistic, VariantName, owned_alarm,
+    Alarm, AlarmKind, BACKLOG_METRIC, Comparison, EndpointName, METRIC_PERIOD, Metric, MissingData, Scaling, Statistic,
+    VariantName, owned_alarm,
 };
 
 /// The alarms of an endpoint that have our names, by variant.
@@ -23,9 +24,6 @@ const MOST_TO_DELETE: usize = 100;
 const MOST_ON_A_PAGE: i32 = 100;
 /// The most names that one call of `DescribeAlarms` takes.
 const MOST_TO_DESCRIBE: usize = 100;
-
-/// Seconds. The metrics of asynchronous endpoints arrive once a minute.
-const MINUTE: i32 = 60;
 
 impl Aws {
     pub(super) async fn describe_alarms(&self, endpoint: &EndpointName) -> Result<Alarms, ApiError> {
@@ -92,10 +90,11 @@ impl Aws {
     ) -> Result<Vec<(DateTime, f64)>, ApiError> {
         let metric = SdkMetric::builder()
             .namespace(NAMESPACE)
-            .metric_name("ApproximateBacklogSize")
+            .metric_name(BACKLOG_METRIC)
             .dimensions(Dimension::builder().name(ENDPOINT_DIMENSION).value(endpoint.as_str()).build())
             .build();
-        let maximum = MetricStat::builder().metric(metric).period(MINUTE).stat(SdkStatistic::Maximum.as_str()).build();
+        let maximum =
+            MetricStat::builder().metric(metric).period(METRIC_PERIOD).stat(SdkStatistic::Maximum.as_str()).build();
         let mut pages = self
             .cloudwatch
             .get_metric_data()

@@ -14,7 +14,10 @@ use super::warm;
 
 /// Seconds. The metrics of asynchronous endpoints arrive once a minute; a shorter period would leave the alarm without
 /// data (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
-const METRIC_PERIOD: i32 = 60;
+pub const METRIC_PERIOD: i32 = 60;
+
+/// Requests that wait and requests in flight.
+pub const BACKLOG_METRIC: &str = "ApproximateBacklogSize";
 
 /// Seconds. AWS's own example of a wake policy has the same
 /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>).
@@ -129,7 +132,7 @@ fn idle_alarm(endpoint: &EndpointName, timeout: i32) -> Alarm {
             "Takes all instances above MinCapacity away after {minutes} min without a request. Kept by \
              sagemaker-scale-to-zero."
         ),
-        metric: metric(endpoint, "ApproximateBacklogSize", Statistic::Maximum),
+        metric: metric(endpoint, BACKLOG_METRIC, Statistic::Maximum),
         comparison: Comparison::LessThanThreshold,
         threshold: 1.0,
         period: METRIC_PERIOD,

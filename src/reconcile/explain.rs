@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::endpoint::{Endpoint, EndpointStatus, Variant};
 use super::names::{AlarmKind, EndpointName, PolicyName, VariantName};
 use super::plan::{Change, Removal, VariantPlan};
-use super::scaling::{ForeignKind, ScalableTarget, Scaling, ScalingPolicy, TargetTracking};
+use super::scaling::{ScalableTarget, Scaling, ScalingPolicy, TargetTracking};
 use super::settings::{Key, Pause, Problem, Rules, Settings, Wish};
 use super::{Conflict, Decision, SkipReason, ineligible};
 
@@ -220,7 +220,7 @@ pub fn explain(facts: &Facts) -> Vec<Finding> {
 }
 
 fn not_found(facts: &Facts) -> Vec<Finding> {
-    let left = if plans(facts.decision).is_empty() {
+    let left = if facts.decision.plans().is_empty() {
         "and nothing of ours is left of one"
     } else {
         "but something of ours is left of one, which the next sweep takes away"
@@ -255,18 +255,10 @@ fn all_well(endpoint: &Endpoint) -> Finding {
     Finding::new(FindingCode::AllWell, About::All, sentence)
 }
 
-/// What is to be done about each variant.
-fn plans(decision: &Decision) -> &[VariantPlan] {
-    match decision {
-        Decision::Configure(plans, _) | Decision::Remove(plans, _) => plans,
-        Decision::Skip(_) | Decision::Invalid(_) | Decision::Conflict(..) => &[],
-    }
-}
-
 /// The changes that are to be made to a variant; `None` where there is no plan, as something else stands in the way.
 #[must_use]
 pub fn pending_changes<'a>(decision: &'a Decision, variant: &VariantName) -> Option<&'a [Change]> {
-    let plan = plans(decision).iter().find(|plan| plan.variant == *variant)?;
+    let plan = decision.plans().iter().find(|plan| plan.variant == *variant)?;
     Some(&plan.changes)
 }
 
@@ -312,7 +304,7 @@ fn of_endpoint(facts: &Facts, endpoint: &Endpoint) -> Vec<Finding> {
         VariantFacts { facts, settings, variant, scaling, target }.explain(&mut findings);
     }
     // What variants that are gone left behind counts as drift too.
-    for plan in plans(decision) {
+    for plan in decision.plans() {
         let is_configured = |variant: &Variant| {
             variant.name != plan.variant
                 || facts.scaling.get(&variant.name).is_some_and(|scaling| scaling.target.is_some())
@@ -449,13 +441,9 @@ fn invalid(problem: &Problem) -> Finding {
 }
 
 fn conflict(rules: &Rules, conflict: &Conflict) -> Finding {
-    let kind = match conflict.foreign.kind {
-        ForeignKind::ScalingPolicy => "scaling policy",
-        ForeignKind::ScheduledAction => "scheduled action",
-    };
     let sentence = format!(
-        "Variant {} has the {kind} {:?} of another owner, so nothing is written.",
-        conflict.variant, conflict.foreign.name
+        "Variant {} has the {} {:?} of another owner, so nothing is written.",
+        conflict.variant, conflict.foreign.kind, conflict.foreign.name
     );
     Finding::new(FindingCode::Conflict, About::Change, sentence)
         .set(rules.tag(Key::Takeover), "to true to have it replaced, or take it away")
@@ -812,17 +800,8 @@ mod tests {
     use jiff::Timestamp;
 
     use super::super::endpoint::{Hosting, Inference, Tags};
-    use super::super::{Foreign, Manage, desired};
+    use super::super::{Foreign, ForeignKind, desired};
     use super::*;
-
-    fn rules() -> Rules {
-        Rules {
-            tag_prefix: "scale-to-zero:".to_owned(),
-            manage: Manage::Tagged,
-            defaults: Settings::default(),
-            capacity_limit: 100,
-        }
-    }
 
     fn all_traffic() -> VariantName {
         VariantName::new("AllTraffic").unwrap()
@@ -862,7 +841,7 @@ mod tests {
     impl World {
         fn explain(&self) -> Vec<Finding> {
             explain(&Facts {
-                rules: &rules(),
+                rules: &Rules::default(),
                 endpoint: Some(&self.endpoint),
                 status: Some("InService"),
                 scaling: &BTreeMap::from([(all_traffic(), self.scaling.clone())]),
@@ -972,7 +951,7 @@ mod tests {
             ("deregister it from auto scaling first", true),
             ("the image can't be pulled", false),
         ] {
-            assert_eq!(way_to_another_instance_type(&rules(), reason).is_some(), is_about_scaling, "{reason}");
+            assert_eq!(way_to_another_instance_type(&Rules::default(), reason).is_some(), is_about_scaling, "{reason}");
         }
     }
 
@@ -981,7 +960,7 @@ mod tests {
         let mut endpoint = world(1).endpoint;
         for (timeout, seconds) in [("5m", 900), ("15m", 900), ("2h", 7200), ("soon", 900)] {
             endpoint.tags.insert("scale-to-zero:idle-timeout".to_owned(), timeout.to_owned());
-            assert_eq!(backlog_window(&rules(), &endpoint), seconds, "{timeout}");
+            assert_eq!(backlog_window(&Rules::default(), &endpoint), seconds, "{timeout}");
         }
     }
 

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use desired::{desired, desired_beside};
+pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
     About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, ScalingActivity,
@@ -80,6 +80,17 @@ pub enum Decision {
     Conflict(Vec<Conflict>, Pause),
     Configure(Vec<VariantPlan>, Pause),
     Remove(Vec<VariantPlan>, Removal),
+}
+
+impl Decision {
+    /// What is to be done about each variant; empty where nothing is, whatever the reason.
+    #[must_use]
+    pub fn plans(&self) -> &[VariantPlan] {
+        match self {
+            Self::Configure(plans, _) | Self::Remove(plans, _) => plans,
+            Self::Skip(_) | Self::Invalid(_) | Self::Conflict(..) => &[],
+        }
+    }
 }
 
 /// Something of another owner on a variant that the tags want managed.

@@ -2,6 +2,7 @@
 //! should be. Every field that we write is here, so that a comparison of two values finds every drift.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::names::{AlarmKind, PolicyName};
 
@@ -239,4 +240,13 @@ pub struct Foreign {
 pub enum ForeignKind {
     ScalingPolicy,
     ScheduledAction,
+}
+
+impl fmt::Display for ForeignKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ScalingPolicy => "scaling policy",
+            Self::ScheduledAction => "scheduled action",
+        })
+    }
 }

@@ -265,6 +265,18 @@ pub struct Rules {
     pub capacity_limit: i32,
 }
 
+impl Default for Rules {
+    /// As documented for a function that is deployed without any parameter.
+    fn default() -> Self {
+        Self {
+            tag_prefix: "scale-to-zero:".to_owned(),
+            manage: Manage::Tagged,
+            defaults: Settings::default(),
+            capacity_limit: 100,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manage {
     /// Endpoints with any tag of the prefix.
@@ -441,12 +453,7 @@ mod tests {
     use super::*;
 
     fn rules() -> Rules {
-        Rules {
-            tag_prefix: "scale-to-zero:".to_owned(),
-            manage: Manage::Tagged,
-            defaults: Settings::default(),
-            capacity_limit: 100,
-        }
+        Rules::default()
     }
 
     impl Settings {

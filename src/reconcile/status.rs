@@ -1,7 +1,7 @@
 //! The status tag: on an endpoint that can't be managed as its tags say, a word about why.
 
 use super::endpoint::{Endpoint, EndpointStatus};
-use super::scaling::{Foreign, ForeignKind};
+use super::scaling::Foreign;
 use super::settings::{Problem, STATUS_TAG};
 use super::{Conflict, Decision, SkipReason};
 
@@ -50,10 +50,6 @@ fn problem(problem: &Problem) -> String {
 }
 
 fn conflict(Conflict { variant, foreign: Foreign { kind, name } }: &Conflict) -> String {
-    let kind = match kind {
-        ForeignKind::ScalingPolicy => "scaling policy",
-        ForeignKind::ScheduledAction => "scheduled action",
-    };
     format!("another owner has {kind} {name} on {variant}")
 }
 
@@ -76,7 +72,7 @@ fn value(code: &str, clauses: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{EndpointName, Inference, Pause, Removal, Tags, VariantName};
+    use super::super::{EndpointName, ForeignKind, Inference, Pause, Removal, Tags, VariantName};
     use super::*;
 
     fn endpoint(status: EndpointStatus, tag: Option<&str>) -> Endpoint {

@@ -356,6 +356,14 @@ def written(aws: LocalAws) -> list[str]:
     return [call.operation for call in aws.writes()]
 
 
+def settled(aws: LocalAws, function: Function) -> None:
+    """Another delivery of the event finds nothing to do."""
+    aws.settle()
+    aws.clear_calls()
+    assert function.invoke(state_change())["outcome"] == "unchanged"
+    assert written(aws) == []
+
+
 def failure(function: Function, payload: Any, deadline_seconds: float = 60) -> FunctionError:
     """The error with which an invocation ends that must not succeed."""
     try:

@@ -32,6 +32,7 @@ from support import (
     registered,
     remove,
     scaling,
+    settled,
     state_change,
     stranded,
     tags,
@@ -124,13 +125,6 @@ def with_timeout(minutes: int = 10, min_capacity: int = 0, wake: bool | None = N
     state["policies"][VARIANT]["scale-to-zero-idle"] = idle_policy(min_capacity)
     state["alarms"][IDLE_ALARM] = idle_alarm(minutes)
     return state
-
-
-def settled(aws: LocalAws, function: Function) -> None:
-    """Another delivery of the event finds nothing to do."""
-    aws.clear_calls()
-    assert function.invoke(state_change())["outcome"] == "unchanged"
-    assert written(aws) == []
 
 
 @pytest.fixture

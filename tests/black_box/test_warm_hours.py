@@ -38,6 +38,7 @@ from support import (
     remove,
     resource_id,
     scaling,
+    settled,
     state_change,
     stranded,
     tags,
@@ -123,14 +124,6 @@ def with_window(of: Window, min_capacity: int, warm: int = 1, cold: int = 0) -> 
     """All that stands around an endpoint with one window, and `min_capacity` for the present."""
     state = scaling(target=capacity(min_capacity))
     return state | {"actions": {VARIANT: held_actions(of, warm, cold)}}
-
-
-def settled(aws: LocalAws, function: Function) -> None:
-    """Another delivery of the event finds nothing to do."""
-    aws.settle()
-    aws.clear_calls()
-    assert function.invoke(state_change())["outcome"] == "unchanged"
-    assert written(aws) == []
 
 
 def run_action(aws: LocalAws, name: str) -> None:

@@ -12,20 +12,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sagemaker_scale_to_zero::payload;
 use sagemaker_scale_to_zero::reconcile::{
-    AlarmKind, Change, Decision, FindingCode, Manage, PolicyName, PolicyType, Request, Rules, ScalableTarget,
-    ScalingPolicy, ScheduledAction, Settings, Suspended, Tags, TargetTracking, Wish, desired, desired_beside,
+    AlarmKind, Change, Decision, FindingCode, PolicyName, PolicyType, Request, Rules, ScalableTarget, ScalingPolicy,
+    ScheduledAction, Settings, Suspended, Tags, TargetTracking, Wish, desired, desired_beside,
 };
 use serde_json::Value;
 
 use model::{Account, Action, DrivenAlarm, Policy, PolicyContent, Resources, endpoint_name, is_empty, variant_name};
 
 fn rules() -> Rules {
-    Rules {
-        tag_prefix: "scale-to-zero:".to_owned(),
-        manage: Manage::Tagged,
-        defaults: Settings::default(),
-        capacity_limit: 100,
-    }
+    Rules::default()
 }
 
 /// Tags of our prefix, right and wrong ones; few enough that every combination comes up.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sagemaker_scale_to_zero::reconcile::{
     Alarm, AlarmKind, Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, FindingCode, Foreign,
     ForeignKind, Hosting, Inference, PolicyName, PolicyType, Readings, Removal, Request, Rules, ScalableTarget,
-    Scaling, ScalingPolicy, ScheduledAction, Tags, TargetTracking, Variant, VariantName, VariantPlan, decide, explain,
+    Scaling, ScalingPolicy, ScheduledAction, Tags, TargetTracking, Variant, VariantName, decide, explain,
 };
 
 pub(crate) fn endpoint_name() -> EndpointName {
@@ -131,7 +131,8 @@ impl Account {
         check: impl Fn(&Self, &Change),
     ) -> Decision {
         let decision = self.decide(request, rules);
-        let writes: Vec<(VariantName, Change)> = plans(&decision)
+        let writes: Vec<(VariantName, Change)> = decision
+            .plans()
             .iter()
             .flat_map(|plan| plan.changes.iter().map(|change| (plan.variant.clone(), change.clone())))
             .collect();
@@ -295,13 +296,6 @@ fn foreign(kind: ForeignKind, name: &str) -> Foreign {
     Foreign { kind, name: name.to_owned() }
 }
 
-pub(crate) fn plans(decision: &Decision) -> &[VariantPlan] {
-    match decision {
-        Decision::Configure(plans, _) | Decision::Remove(plans, _) => plans,
-        Decision::Skip(_) | Decision::Invalid(_) | Decision::Conflict(..) => &[],
-    }
-}
-
 pub(crate) fn is_empty(decision: &Decision) -> bool {
-    plans(decision).iter().all(|plan| plan.changes.is_empty())
+    decision.plans().iter().all(|plan| plan.changes.is_empty())
 }
