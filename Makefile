@@ -82,7 +82,7 @@ build: $(VENV)/.build-stamp $(if $(IS_CROSS),$(VENV)/.cross-stamp) ## Build the 
 size: STEPS := 2
 size: BUILD_STEP := 1
 size: build ## Hold the size of the release build and its zip against their ceilings
-	@$(PYTHON) -m local.artefact target/lambda/$(NAME)/bootstrap
+	@$(PYTHON) -m tools.packaging.artefact target/lambda/$(NAME)/bootstrap
 
 .PHONY: demo
 demo: STEPS := 3
@@ -130,10 +130,10 @@ bench: STEPS := 4
 bench: BUILD_STEP := 2
 bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and boto3, and what a fleet costs; FLEETS="100 1000" for more
 	$(call step,3,Beside Python and boto3 (about 5 minutes))
-	@$(PYTHON) -m local.bench --executable target/lambda/$(NAME)/bootstrap --fleets $(filter-out 10000,$(FLEETS)) \
+	@$(PYTHON) -m tools.bench --executable target/lambda/$(NAME)/bootstrap --fleets $(filter-out 10000,$(FLEETS)) \
 		--json target/bench.json --markdown target/bench.md
 	$(call step,4,Sweeps (seconds; 3 minutes for fleets up to 10,000))
-	@$(PYTHON) -m local.fleet_bench --executable target/lambda/$(NAME)/bootstrap --sizes $(FLEETS) \
+	@$(PYTHON) -m tools.bench.fleets --executable target/lambda/$(NAME)/bootstrap --sizes $(FLEETS) \
 		--limited $(firstword $(FLEETS)) --json target/fleet_bench.json
 
 CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__"
@@ -200,7 +200,7 @@ stackset: STEPS := 2
 stackset: $(VENV)/.lint-stamp ## Make what StackSets need of what `make build` has built; BUCKET=name of the buckets, without -Region
 	$(if $(BUCKET),,$(error BUCKET is needed: the name of the buckets for the code, without -Region at its end))
 	$(call step,2,Template and code for many accounts and Regions)
-	@$(PYTHON) -m local.stackset --executable target/lambda/$(NAME)/bootstrap --bucket $(BUCKET) --to target/stackset
+	@$(PYTHON) -m tools.packaging.stackset --executable target/lambda/$(NAME)/bootstrap --bucket $(BUCKET) --to target/stackset
 
 .PHONY: logs
 logs: STEPS := 2
@@ -213,12 +213,12 @@ verify: STEPS := 2
 verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected
 	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name a tagged asynchronous endpoint: make verify ENDPOINT=demo))
 	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to five minutes))
-	@$(PYTHON) -m local.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
+	@$(PYTHON) -m tools.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
 
 .PHONY: clean
 clean: ## Remove all that these targets have made
 	rm -rf $(VENV) target .aws-sam .pytest_cache .ruff_cache
-	find local tests -name __pycache__ -prune -exec rm -rf {} +
+	find local tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: executable
 executable: $(EXECUTABLE_NEEDS)
@@ -240,23 +240,23 @@ $(VENV)/.local-stamp: local/requirements.txt | $(VENV)/.created
 	@touch $@
 
 # The constraint keeps these from changing the versions that the tests run with.
-$(VENV)/.lint-stamp: local/requirements-lint.txt local/requirements.txt | $(VENV)/.created
+$(VENV)/.lint-stamp: tools/requirements-lint.txt local/requirements.txt | $(VENV)/.created
 	$(call step,$(LINT_STEP),SAM and cfn-lint and ruff into .venv (about a minute; only once))
 	@$(PIP) --requirement $< --constraint local/requirements.txt
 	@touch $@
 
-$(VENV)/.checkov-stamp: local/requirements-checkov.txt | $(VENV)/.created
+$(VENV)/.checkov-stamp: tools/requirements-checkov.txt | $(VENV)/.created
 	$(call step,$(CHECKOV_STEP),checkov into $(CHECKOV) (about a minute; only once))
 	@$(PYTHON3) -m venv $(CHECKOV)
 	@$(CHECKOV)/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
-$(VENV)/.build-stamp: local/requirements-build.txt | $(VENV)/.created
+$(VENV)/.build-stamp: tools/requirements-build.txt | $(VENV)/.created
 	$(call step,$(BUILD_STEP),cargo-lambda into .venv (seconds; only once))
 	@$(PIP) --no-deps --requirement $<
 	@touch $@
 
-$(VENV)/.cross-stamp: local/requirements-cross.txt | $(VENV)/.created
+$(VENV)/.cross-stamp: tools/requirements-cross.txt | $(VENV)/.created
 	$(call step,$(CROSS_STEP),zig into .venv to link for other machines (about a minute; only once))
 	@$(PIP) --requirement $<
 	@touch $@

@@ -1,1 +1,4 @@
-"""A local AWS and a local Lambda runtime: all that the executable needs around it, without a network."""
+"""A local AWS and a local Lambda: all that the executable needs around it, without a network.
+
+What has another trade (measuring, verifying, packaging) is in `tools`.
+"""

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from local.aws import LocalAws
-from local.bench import processor, report, world
-from local.bench.__main__ import measure
-from local.bench.processor import Limiter
-from local.bench.subjects import boto3_function, this_function
 from local.runtime import default_executable
+from tools.bench import processor, report, world
+from tools.bench.__main__ import measure
+from tools.bench.processor import Limiter
+from tools.bench.subjects import boto3_function, this_function
 
 OURS = this_function(default_executable())
 OTHER = boto3_function()

@@ -18,8 +18,8 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from local.aws import LocalAws
-from local.stackset import architecture, archive, processed
 from tests.black_box.template import ALL_THERE, LEFT_OUT, ROOT, nodes, referred_to, settled
+from tools.packaging.stackset import architecture, archive, processed
 
 BUCKET = "code"
 REGION = "eu-west-1"
@@ -192,7 +192,7 @@ def test_the_function_runs_on_the_processors_that_it_was_built_for(
     (tmp_path / "bootstrap").write_bytes(executable(machine))
     subprocess.run(
         [
-            *(sys.executable, "-m", "local.stackset", "--executable", tmp_path / "bootstrap"),
+            *(sys.executable, "-m", "tools.packaging.stackset", "--executable", tmp_path / "bootstrap"),
             *("--bucket", BUCKET, "--to", tmp_path / "stackset"),
         ],
         cwd=ROOT,

@@ -34,9 +34,9 @@ from support import (
 from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statements
 
 from local.aws import LocalAws
-from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 from local.faults import Fault
 from local.runtime import Function
+from tools.verify.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 
 README = (ROOT / "README.md").read_text()
 SOURCES = ROOT / "src"

@@ -17,11 +17,11 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from support import ENABLED, NOTHING, PREFIX, VARIANT, Json, apply, client, put_foreign_tracking, tags
 
-from local import verify
 from local.aws import FUNCTION_ACCESS_KEY, REGION, LocalAws
-from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 from local.faults import Fault
 from local.runtime import Function, FunctionError
+from tools.verify import __main__ as verify
+from tools.verify.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 
 # With a capital, for the ARN of an endpoint is in lower case all the same.
 NAME = "Demo"

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.bench import processor
-from local.bench.processor import Limiter
-from local.bench.replay import Log, Replay, Service
-from local.bench.subjects import Subject, unzipped_bytes, zipped_bytes
-from local.bench.world import EVENTS, SWEEP, SWEEP_DEADLINE, DifferentWork
 from local.recording import round_trips
 from local.runtime import Function
+from tools.bench import processor
+from tools.bench.processor import Limiter
+from tools.bench.replay import Log, Replay, Service
+from tools.bench.subjects import Subject, unzipped_bytes, zipped_bytes
+from tools.bench.world import EVENTS, SWEEP, SWEEP_DEADLINE, DifferentWork
 
 # Of a Lambda function with 128 MB, which has a whole processor at 1,769 MB.
 SHARE_OF_128_MB = 128 / 1769

@@ -26,9 +26,19 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import expectations
-from local.expectations import AS_EXPECTED, DIFFERS, NOT_NOW, Json, Row, Subject, change_name, changes, mask
 from local.runtime import NAME, FunctionError
+from tools.verify import expectations
+from tools.verify.expectations import (
+    AS_EXPECTED,
+    DIFFERS,
+    NOT_NOW,
+    Json,
+    Row,
+    Subject,
+    change_name,
+    changes,
+    mask,
+)
 
 Invoke = Callable[[Json], Json]
 Client = Callable[[str], Any]
@@ -206,7 +216,7 @@ def main(
 ) -> int:
     """`invoke` and `client` stand in for Lambda and boto3 where the function runs elsewhere."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.verify",
+        prog="python -m tools.verify",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
-from local.runtime import ROOT, Function
+from local.runtime import Function
 
-_BOTO3_FUNCTION = ROOT / "local" / "boto3_function" / "lambda_function.py"
+_BOTO3_FUNCTION = Path(__file__).parent / "boto3_function" / "lambda_function.py"
 _PYTHON_RUNTIME_PACKAGES = (
     "awslambdaric",
     "boto3",

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
-from local.bench.measures import Measure, Measures
-from local.bench.subjects import Subject
+from tools.bench.measures import Measure, Measures
+from tools.bench.subjects import Subject
 
 STARTS = "start over TLS, endpoint unchanged"
 STARTS_NEW = "start over TLS, endpoint new"

@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from local.aws import LocalAws
-from local.bench import certificates, report, world
-from local.bench.measures import EVENTS_OF_A_TURN, SHARE_OF_128_MB, Bench, Measures
-from local.bench.processor import Limiter
-from local.bench.replay import Replay, Service
-from local.bench.subjects import Subject, boto3_function, this_function
-from local.bench.world import Recordings
 from local.runtime import default_executable
+from tools.bench import certificates, report, world
+from tools.bench.measures import EVENTS_OF_A_TURN, SHARE_OF_128_MB, Bench, Measures
+from tools.bench.processor import Limiter
+from tools.bench.replay import Replay, Service
+from tools.bench.subjects import Subject, boto3_function, this_function
+from tools.bench.world import Recordings
 
 PLAIN = Service(tls=False, delay=0.0)
 TLS = Service(tls=True, delay=0.0)
@@ -67,7 +67,7 @@ def _progress(what: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m local.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--executable", default=default_executable())
     parser.add_argument("--starts", type=int, default=10, help="of each kind and function")
     parser.add_argument(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.aws import LocalAws
-from local.bench.recording import Recorder, Recording
-from local.bench.subjects import Subject
 from local.runtime import ROOT
+from tools.bench.recording import Recorder, Recording
+from tools.bench.subjects import Subject
 
 TAGS = {"scale-to-zero:enabled": "true"}
 SWEEP = {"action": "sweep"}

@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from local.bench.certificates import Certificates
-from local.bench.recording import Recording
 from local.server import Answer
+from tools.bench.certificates import Certificates
+from tools.bench.recording import Recording
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"\r\nx-amz-target: *([^\r]+)", re.IGNORECASE)
