@@ -5,7 +5,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every source file below `folder` with its text.
+/// The sources of the core, with those of its folders.
+fn core() -> Vec<(PathBuf, String)> {
+    [sources("src/reconcile"), sources("src/reconcile/explain")].concat()
+}
+
+/// Every source file in `folder` with its text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
@@ -44,14 +49,14 @@ fn the_core_knows_no_io_no_clock_no_environment_and_no_aws_type() {
         "env::",
         "std::fs",
     ];
-    for (path, text) in sources("src/reconcile") {
+    for (path, text) in core() {
         assert_eq!(mentions(&text, &forbidden), Vec::<String>::new(), "{}", path.display());
     }
 }
 
 #[test]
 fn the_core_imports_nothing_but_itself_the_standard_library_and_a_calendar() {
-    for (path, text) in sources("src/reconcile") {
+    for (path, text) in core() {
         let imports = text.lines().map(str::trim).filter_map(|line| line.strip_prefix("use "));
         let foreign: Vec<&str> = imports
             .filter(|import| !["std::", "super::", "jiff::"].iter().any(|known| import.starts_with(known)))

@@ -1,0 +1,133 @@
+//! Why an endpoint doesn't sleep, doesn't wake or isn't as its tags say: what is there, as a list of findings in
+//! sentences. Decides nothing; it only reads a [`Decision`] and what else AWS says.
+
+mod activities;
+mod alarms;
+mod finding;
+mod ownership;
+mod readings;
+mod sleeping;
+mod status;
+mod variant;
+mod waking;
+
+use std::collections::BTreeMap;
+
+use super::endpoint::{Endpoint, EndpointStatus, Variant};
+use super::names::VariantName;
+use super::plan::Change;
+use super::scaling::Scaling;
+use super::settings::{Rules, Wish};
+use super::{Decision, ineligible};
+
+pub use finding::{About, Finding, FindingCode};
+pub use readings::{
+    AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, ScalingActivity, Unreadable, backlog_window,
+};
+pub use status::way_to_another_instance_type;
+
+use variant::VariantFacts;
+
+/// All that an explanation goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub rules: &'a Rules,
+    /// `None`: there is no such endpoint.
+    pub endpoint: Option<&'a Endpoint>,
+    /// `EndpointStatus` in SageMaker's own word.
+    pub status: Option<&'a str>,
+    pub scaling: &'a BTreeMap<VariantName, Scaling>,
+    /// What an event about the endpoint would have done, were the endpoint in service.
+    pub decision: &'a Decision,
+    pub readings: &'a Readings,
+}
+
+/// The findings about an endpoint, the most important first; never none.
+#[must_use]
+pub fn explain(facts: &Facts) -> Vec<Finding> {
+    let mut findings = match facts.endpoint {
+        None => status::not_found(facts),
+        Some(endpoint) if endpoint.status == EndpointStatus::Deleting => vec![status::deleting(endpoint)],
+        Some(endpoint) => of_endpoint(facts, endpoint),
+    };
+    findings.extend(facts.readings.unreadable.iter().map(readings::unreadable));
+    if let (true, Some(endpoint)) = (findings.is_empty(), facts.endpoint) {
+        findings.push(all_well(endpoint));
+    }
+    findings.sort_by_key(|finding| finding.code);
+    findings
+}
+
+fn all_well(endpoint: &Endpoint) -> Finding {
+    let sleeps = |variant: &Variant| variant.most_instances() == 0;
+    let sentence = if endpoint.variants.iter().all(sleeps) {
+        format!("All is well: endpoint {} sleeps, and wakes on the first request.", endpoint.name)
+    } else {
+        format!("All is well: endpoint {} is as its tags say.", endpoint.name)
+    };
+    Finding::new(FindingCode::AllWell, About::All, sentence)
+}
+
+/// The changes that are to be made to a variant; `None` where there is no plan, as something else stands in the way.
+#[must_use]
+pub fn pending_changes<'a>(decision: &'a Decision, variant: &VariantName) -> Option<&'a [Change]> {
+    let plan = decision.plans().iter().find(|plan| plan.variant == *variant)?;
+    Some(&plan.changes)
+}
+
+fn of_endpoint(facts: &Facts, endpoint: &Endpoint) -> Vec<Finding> {
+    let Facts { rules, decision, .. } = *facts;
+    let mut findings = Vec::new();
+    findings.extend(status::of_status(facts, endpoint));
+    let ineligible = ineligible(endpoint).and_then(|reason| status::of_ineligible(endpoint, reason));
+    let wish = rules.read(&endpoint.tags);
+    let is_managed = ineligible.is_none() && !matches!(wish, Ok(Wish::None | Wish::OptOut));
+    findings.extend(ineligible);
+    match &wish {
+        Ok(Wish::None) => findings.push(ownership::not_managed(rules, endpoint)),
+        Ok(Wish::OptOut) => findings.push(ownership::opted_out(rules, endpoint)),
+        Ok(Wish::Managed(_)) | Err(_) => {}
+    }
+    if let Decision::Remove(plans, removal) = decision {
+        findings.extend(ownership::removing(endpoint, plans, *removal));
+        return findings;
+    }
+    if !is_managed {
+        return findings;
+    }
+    let problems = match (decision, &wish) {
+        (Decision::Invalid(problems), _) | (_, Err(problems)) => &problems[..],
+        _ => &[],
+    };
+    findings.extend(problems.iter().map(ownership::invalid));
+    if let Decision::Conflict(conflicts, _) = decision {
+        findings.extend(conflicts.iter().map(|found| ownership::conflict(rules, found)));
+    }
+    let settings = wish.as_ref().ok().and_then(|wish| match wish {
+        Wish::Managed(settings) => Some(settings),
+        Wish::None | Wish::OptOut => None,
+    });
+    let none = Scaling::default();
+    for variant in &endpoint.variants {
+        let scaling = facts.scaling.get(&variant.name).unwrap_or(&none);
+        let Some(target) = &scaling.target else {
+            findings.push(ownership::not_configured(&endpoint.name, &variant.name));
+            continue;
+        };
+        VariantFacts { facts, settings, variant, scaling, target }.explain(&mut findings);
+    }
+    // What variants that are gone left behind counts as drift too.
+    for plan in decision.plans() {
+        let is_configured = |variant: &Variant| {
+            variant.name != plan.variant
+                || facts.scaling.get(&variant.name).is_some_and(|scaling| scaling.target.is_some())
+        };
+        if !plan.changes.is_empty() && endpoint.variants.iter().all(is_configured) {
+            findings.push(ownership::drift(&endpoint.name, plan));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What SageMaker says of the endpoint as a whole: whether there is one, what it is doing, and whether it is of a kind that
+//! can go to zero at all.
+
+use super::super::SkipReason;
+use super::super::endpoint::{Endpoint, EndpointStatus, Variant};
+use super::super::settings::{Key, Rules};
+use super::Facts;
+use super::finding::{About, Finding, FindingCode, count, sentence_end};
+
+/// The way through where SageMaker refuses to change the instance type of a variant that is a scalable target
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html>); its message doesn't say it. `None`
+/// where the failure is about something else.
+#[must_use]
+pub fn way_to_another_instance_type(rules: &Rules, failure_reason: &str) -> Option<String> {
+    let reason = failure_reason.to_ascii_lowercase();
+    ["scaling", "scalable"].iter().any(|word| reason.contains(word)).then(|| {
+        format!(
+            "to change the instance type, set the tag {} to false, wait until the answer is removed, update the \
+             endpoint, and set the tag to true again",
+            rules.tag(Key::Enabled)
+        )
+    })
+}
+
+pub(super) fn not_found(facts: &Facts) -> Vec<Finding> {
+    let left = if facts.decision.plans().is_empty() {
+        "and nothing of ours is left of one"
+    } else {
+        "but something of ours is left of one, which the next sweep takes away"
+    };
+    let sentence = format!("There is no endpoint of this name in this account and Region, {left}.");
+    vec![
+        Finding::new(FindingCode::NotFound, About::All, sentence)
+            .advice("check the name, which is case-sensitive, the account and the Region"),
+    ]
+}
+
+pub(super) fn deleting(endpoint: &Endpoint) -> Finding {
+    let sentence = format!(
+        "Endpoint {} is being deleted; what was made for its scaling is taken away with it, or by the next sweep.",
+        endpoint.name
+    );
+    Finding::new(FindingCode::Deleting, About::All, sentence)
+}
+
+pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {
+    let status = facts.status.unwrap_or("unknown");
+    let reason = endpoint.failure_reason.as_deref();
+    let way_through = reason.and_then(|reason| way_to_another_instance_type(facts.rules, reason));
+    match endpoint.status {
+        EndpointStatus::InService => {
+            let sentence = format!(
+                "Endpoint {} is in service, but its last update failed: {}",
+                endpoint.name,
+                sentence_end(reason?)
+            );
+            let finding = Finding::new(FindingCode::UpdateFailed, About::Change, sentence);
+            Some(Finding { advice: way_through, ..finding })
+        }
+        EndpointStatus::Failed => {
+            let reason = reason.unwrap_or("SageMaker gives no reason");
+            let sentence = format!(
+                "Endpoint {} has the status {status}, so nothing is written and AWS doesn't scale it: {}",
+                endpoint.name,
+                sentence_end(reason)
+            );
+            let advice = way_through.unwrap_or_else(|| {
+                "mend the cause, then update the endpoint or make it anew; it is configured when it is in service"
+                    .to_owned()
+            });
+            Some(Finding::new(FindingCode::EndpointFailed, About::All, sentence).advice(advice))
+        }
+        EndpointStatus::Other => {
+            let scaled: Vec<String> = endpoint.variants.iter().filter_map(instances_on_their_way).collect();
+            let scaled = if scaled.is_empty() { String::new() } else { format!(" ({})", scaled.join("; ")) };
+            let sentence = format!(
+                "SageMaker is at work on endpoint {}, status {status}{scaled}; nothing is written and AWS doesn't scale \
+                 it until it is in service.",
+                endpoint.name
+            );
+            let advice = "wait until it is in service; an instance takes 3 to 10 minutes to start";
+            Some(Finding::new(FindingCode::Updating, About::Change, sentence).advice(advice))
+        }
+        EndpointStatus::Deleting => None,
+    }
+}
+
+fn instances_on_their_way(variant: &Variant) -> Option<String> {
+    let (current, desired) = (variant.current_instances?, variant.desired_instances?);
+    (current != desired).then(|| {
+        format!("variant {} runs {} and is to have {desired}", variant.name, count(current.into(), "instance"))
+    })
+}
+
+pub(super) fn of_ineligible(endpoint: &Endpoint, reason: SkipReason) -> Option<Finding> {
+    let (code, what, advice) = match reason {
+        SkipReason::Serverless => (
+            FindingCode::Serverless,
+            "has a serverless variant, which has no instances that could be scaled".to_owned(),
+            None,
+        ),
+        SkipReason::ManagedInstanceScaling => (
+            FindingCode::ManagedInstanceScaling,
+            "hosts inference components: SageMaker's managed instance scaling sets how many instances it has".to_owned(),
+            None,
+        ),
+        SkipReason::NotAsync => (
+            FindingCode::NotAsync,
+            "is not asynchronous: a real-time endpoint can't go to zero instances this way, and is left alone whatever \
+             its tags say"
+                .to_owned(),
+            Some("make the endpoint anew from a configuration with an AsyncInferenceConfig"),
+        ),
+        SkipReason::BurstableInstance => {
+            let burstable = endpoint.variants.iter().filter(|variant| variant.is_burstable());
+            let types: Vec<&str> = burstable.filter_map(|variant| variant.instance_type.as_deref()).collect();
+            (
+                FindingCode::BurstableInstance,
+                format!("runs on {}, and Application Auto Scaling takes no burstable instance types", types.join(", ")),
+                Some("update the endpoint to another instance type"),
+            )
+        }
+        SkipReason::NotManaged | SkipReason::NotInService | SkipReason::NotFound | SkipReason::IgnoredEvent => {
+            return None;
+        }
+    };
+    let finding = Finding::new(code, About::All, format!("Endpoint {} {what}.", endpoint.name));
+    Some(Finding { advice: advice.map(str::to_owned), ..finding })
+}
