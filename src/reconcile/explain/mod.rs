@@ -20,13 +20,13 @@ use super::scaling::Scaling;
 use super::settings::{Rules, Wish};
 use super::{Decision, ineligible};
 
-pub use finding::{About, Finding, FindingCode};
-pub use readings::{
+pub use self::finding::{About, Finding, FindingCode};
+pub use self::readings::{
     AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, ScalingActivity, Unreadable, backlog_window,
 };
-pub use status::way_to_another_instance_type;
+pub use self::status::way_to_another_instance_type;
 
-use variant::VariantFacts;
+use self::variant::VariantFacts;
 
 /// All that an explanation goes by.
 #[derive(Debug, Clone, Copy)]
