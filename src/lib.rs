@@ -11,6 +11,7 @@
 //! the plan, which is data), no state of our own (AWS and the tags are the state), and nothing of an event is believed
 //! but the endpoint's name.
 
+pub mod advise;
 pub mod answer;
 #[cfg(feature = "lambda")]
 pub mod aws;
