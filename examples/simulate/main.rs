@@ -243,11 +243,11 @@ mod tests {
         assert!(assumptions(&matches("--request-ttl never").unwrap()).is_err());
     }
 
-    /// Each row of the README's table, of each shape. After a change to the model, `make simulate TRACE=… COMPARE=1`
+    /// Each row of the table in `docs/simulator.md`, of each shape. After a change to the model, `make simulate TRACE=… COMPARE=1`
     /// has them.
     #[test]
-    fn the_readme_shows_what_is_simulated() {
-        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    fn the_book_shows_what_is_simulated() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/simulator.md")).unwrap();
         for shape in Shape::ALL {
             let trace = shape.trace();
             for candidate in candidates("", true, &trace).unwrap() {
@@ -265,7 +265,7 @@ mod tests {
                     summary.waiting + summary.expired,
                     summary.killed,
                 );
-                assert!(readme.contains(&row), "the README lacks {row}");
+                assert!(page.contains(&row), "the page lacks {row}");
             }
         }
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from book import DOCS, PAGES, README, SUMMARY
 from template import ROOT
 
 # What others have made, and what is built.
@@ -64,6 +65,23 @@ def test_the_documents_are_found() -> None:
     expected = {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
     assert expected | {"events/README.md"} <= names
     assert not any(name.startswith((".venv", "target")) for name in names)
+
+
+def test_the_summary_lists_every_page_of_the_book_once() -> None:
+    assert sorted(PAGES) == sorted(set(DOCS.rglob("*.md")) - {SUMMARY})
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {(README.parent / link.partition("#")[0]).resolve() for link in links(README)}
+    assert set(PAGES) - linked == set()
+
+
+# Bytes. What needs more room than that has a page, or gets one.
+MOST_README = 10_000
+
+
+def test_the_readme_is_no_longer_than_a_first_reading() -> None:
+    assert len(README.read_bytes()) <= MOST_README
 
 
 @EACH_DOCUMENT

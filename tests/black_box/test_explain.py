@@ -672,7 +672,7 @@ def test_every_code_has_a_situation() -> None:
     assert {case.of or name for name, case in CASES.items()} == set(arms("explanation.rs", "finding_code"))
 
 
-def test_a_finding_answers_the_questions_that_the_readme_says() -> None:
+def test_a_finding_answers_the_questions_that_the_book_says() -> None:
     documented = {plain(row[0]): set(row[1].split(", ")) for row in table("findings")}
     shown: dict[str, set[str]] = {}
     for name, case in CASES.items():
@@ -681,7 +681,7 @@ def test_a_finding_answers_the_questions_that_the_readme_says() -> None:
 
 
 def test_findings_come_in_the_order_of_the_codes(world: World) -> None:
-    """As the table of the README has them; and advice becomes a sentence of the summary."""
+    """As the table of the book has them; and advice becomes a sentence of the summary."""
     world.configure(instances=3, min_capacity="1", idle_timeout="10m")
     world.aws.publish_backlog("demo", 7)
     autoscaling(world.aws, "register_scalable_target", MaxCapacity=9)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from book import table
 from fleet import PLAN, REMOVE, SWEEP, create_configured, delete_at_once, put_orphan_alarm
 from support import (
     ENABLED,
@@ -396,9 +397,7 @@ def test_the_names_are_those_of_the_contract(aws: LocalAws, function: Function) 
     assert written == {"Invocations", "Changes", *COSTS, *FLEET}
     assert dimensions == {"Outcome", "Change"}
 
-    documented = re.search(r"<!-- table: metrics -->\n((?:\|.*\n)+)", (ROOT / "README.md").read_text())
-    assert documented
-    rows = [[cell.strip(" `") for cell in row.split("|")[1:4]] for row in documented[1].splitlines()[2:]]
+    rows = [[cell.strip(" `") for cell in row[:3]] for row in table("metrics")]
     by_name = {datum.name: datum for datum in emitted(function)}
     assert {tuple(row) for row in rows} == {
         (name, datum.dimensions[0][0] if datum.dimensions else "\N{EN DASH}", datum.unit)

@@ -1,8 +1,4 @@
-"""README.md against the sources, the template and the executable.
-
-A comment before a block or table of README.md says what it is: `<!-- answer: plan -->` or
-`<!-- table: tags -->`.
-"""
+"""The book (README.md and docs/) against the sources, the template and the executable."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from typing import Any
 import botocore.session
 import jmespath
 import pytest
+from book import BOOK, blocks, shell_blocks, table
 from botocore import xform_name
 from support import (
     ENABLED,
@@ -38,7 +35,6 @@ from local.faults import Fault
 from local.runtime import Function
 from tools.verify.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 
-README = (ROOT / "README.md").read_text()
 SOURCES = ROOT / "src"
 
 # What a cell without a value holds.
@@ -46,24 +42,6 @@ NONE = "\N{EN DASH}"
 
 # What differs from one run to the next.
 VARIABLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d+ ms\b")
-
-
-def blocks(kind: str) -> dict[str, str]:
-    """The blocks of README.md of which the comment before says `kind`, by what it says they are."""
-    found = re.findall(rf"<!-- {kind}: (.+?) -->\n```\w+\n(.*?)\n```\n", README, re.DOTALL)
-    return dict(found)
-
-
-def shell_blocks() -> list[str]:
-    """Those inside a list as well."""
-    return re.findall(r"```sh\n(.*?) *```\n", README, re.DOTALL)
-
-
-def table(name: str) -> list[list[str]]:
-    """The cells of a table's rows, without the heading."""
-    found = re.search(rf"<!-- table: {name} -->\n((?:\|.*\n)+)", README)
-    assert found, f"there is no table of {name}"
-    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in found[1].splitlines()[2:]]
 
 
 def plain(cell: str) -> str:
@@ -97,7 +75,7 @@ def scalable_targets(aws: LocalAws, function: Function) -> Any:
     """By the very query that is written down."""
     aws.create_endpoint("demo", tags=ENABLED)
     function.invoke(apply())
-    query = re.search(r"describe-scalable-targets .*?--query '(.+?)'", README, re.DOTALL)
+    query = re.search(r"describe-scalable-targets .*?--query '(.+?)'", BOOK, re.DOTALL)
     assert query
     found = client(aws, "application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
     return jmespath.search(query[1], found)
@@ -106,7 +84,7 @@ def scalable_targets(aws: LocalAws, function: Function) -> Any:
 def bad_tags(aws: LocalAws, function: Function) -> Json:
     wrong = {f"{PREFIX}max-capcity": "8", f"{PREFIX}scale-in-cooldown": "5 minutes"}
     for key, value in wrong.items():
-        assert f"`{key}` = `{value}`" in README
+        assert f"`{key}` = `{value}`" in BOOK
     aws.create_endpoint("demo", tags=wrong)
     return function.invoke(apply())
 
@@ -187,8 +165,8 @@ ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
 
 
 def test_every_json_block_is_one_that_is_compared() -> None:
-    assert list(blocks("answer")) == list(ANSWERS)
-    assert README.count("```json") == len(ANSWERS) + len(blocks("log"))
+    assert set(blocks("answer")) == set(ANSWERS)
+    assert BOOK.count("```json") == len(ANSWERS) + len(blocks("log"))
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -202,7 +180,7 @@ def test_an_answer_is_what_the_executable_answers(aws: LocalAws, function: Funct
 
 @pytest.mark.parametrize("name", LOGGED)
 def test_a_log_line_is_what_the_executable_writes(aws: LocalAws, function: Function, name: str) -> None:
-    assert list(blocks("log")) == list(LOGGED)
+    assert set(blocks("log")) == set(LOGGED)
     shown = json.loads(blocks("log")[name])
     LOGGED[name](aws, function)
 
@@ -274,7 +252,7 @@ def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, fun
 
 
 def test_every_value_that_is_written_down_is_accepted(aws: LocalAws, function: Function) -> None:
-    durations = re.search(r"^- A duration is (.+?)\.", README, re.MULTILINE)
+    durations = re.search(r"^- A duration is (.+?)\.", BOOK, re.MULTILINE)
     assert durations
     keys = {plain(row[0]) for row in table("tags")} | set(PARAMETERS)
     for row in table("tags"):
@@ -310,7 +288,7 @@ def test_a_finding_is_about_what_the_sources_know() -> None:
 
 def test_every_change_is_named() -> None:
     for change in arms("answer.rs", "change_code"):
-        assert f"`{change}`" in README
+        assert f"`{change}`" in BOOK
 
 
 def test_the_error_types_are_those_of_the_sources() -> None:
@@ -355,10 +333,10 @@ def test_the_queues_and_alarms_are_those_of_the_template() -> None:
 
 def test_the_outputs_are_those_of_the_template() -> None:
     outputs = [[f"`{name}`", output["Description"]] for name, output in TEMPLATE["Outputs"].items()]
-    queried = re.findall(r"OutputKey=='(\w+)'", README)
+    queried = re.findall(r"OutputKey=='(\w+)'", BOOK)
 
     assert table("outputs") == outputs
-    assert "the stack's eight [outputs]" in " ".join(README.split())
+    assert "the stack's eight [outputs]" in " ".join(BOOK.split())
     assert len(outputs) == 8
     assert queried
     assert set(queried) <= set(TEMPLATE["Outputs"])
@@ -369,7 +347,7 @@ def test_the_outputs_are_those_of_the_template() -> None:
 
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", BOOK, re.MULTILINE))
 
     assert {"demo", "deploy", "help", "test"} <= named
     assert named <= targets

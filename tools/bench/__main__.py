@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--fleets", type=int, nargs="*", default=[100, 1000], help="endpoints of a sweep")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--markdown", type=Path, help="the table as it stands in the README")
+    parser.add_argument("--markdown", type=Path, help="the table as it stands in docs/speed.md")
     options = parser.parse_args(arguments)
 
     ours, other = this_function(options.executable), boto3_function()

@@ -24,7 +24,7 @@ WARM_NEW_DELAYED = "warm, endpoint new, 20 ms a call"
 SIZES = "size"
 _SWEEP = "sweep of "
 
-# What the README shows of it, with a title that says all.
+# What docs/speed.md shows of it, with a title that says all.
 _SHOWN = [
     (STARTS, "start → first poll", "start of the process → ready for events"),
     (STARTS, "start → first answer", "start → first answer, endpoint unchanged"),

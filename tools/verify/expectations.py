@@ -32,10 +32,9 @@ ACTIONS = ("scale-to-zero-warm-start", "scale-to-zero-warm-end")
 # Where an expectation comes from.
 WRITTEN = "what apply answered that it wrote"
 STANDING = "the plan was empty, so what stands is what the tags ask for"
-README = "README, "
-FIXED = f"{README}What it creates, and what it never touches"
+FIXED = "docs/what-it-creates.md"
 ALWAYS_SENT = "the function sends every field that it means, so that AWS has none to fill in"
-ANSWERS = f"{README}Invocations and answers"
+ANSWERS = "docs/invocations-and-answers.md"
 REPORTED = "seen by users; AWS does not document it"
 UNDOCUMENTED = "AWS does not document it"
 _DOCS = "https://docs.aws.amazon.com"
@@ -328,7 +327,7 @@ def tags(subject: Subject) -> Iterator[Row]:
         expected,
         shown,
         not different,
-        f"{README}All endpoints at once",
+        "docs/fleet.md",
     )
 
 
