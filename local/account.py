@@ -41,9 +41,12 @@ class Account:
         self.alarm_names: list[str] = []
         # Alarm names by their action's ARN: AWS lists with a step policy the alarms attached to it.
         self.alarms_by_action: defaultdict[str, list[str]] = defaultdict(list)
-        # What services publish about themselves, and what was done to scalable targets: moto has neither.
-        self.datapoints: defaultdict[tuple[Any, ...], dict[datetime, float]] = defaultdict(dict)
+        # What services publish about themselves by the minute, and what was done to scalable targets.
+        self.datapoints: defaultdict[tuple[Any, ...], dict[datetime, list[float]]] = defaultdict(dict)
         self.activities: list[dict[str, Any]] = []
+        # What was put on the event bus, and the tags of scalable targets and alarms by their ARNs.
+        self.events: list[dict[str, Any]] = []
+        self.resource_tags: dict[str, dict[str, str]] = {}
 
     def endpoint_arn(self, name: str) -> str:
         """AWS writes the ARN of an endpoint in lower case, whatever the case of its name."""

@@ -28,6 +28,7 @@ SERVICES = {
     "GraniteServiceVersion20100801": "cloudwatch",
     "ResourceGroupsTaggingAPI_20170126": "resourcegroupstaggingapi",
     "AmazonSQS": "sqs",
+    "AWSEvents": "events",
 }
 
 _CBOR_PATH = re.compile(r"/service/(\w+)/operation/(\w+)")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, cloudwatch, sagemaker
+from local.services import autoscaling, metrics, sagemaker
 
 OWNED_PREFIX = "scale-to-zero"
 
@@ -178,7 +178,7 @@ class Scenario:
         newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
         with self._lock:
             for ago, size in enumerate(reversed(requests)):
-                cloudwatch.put_datapoint(self.account(), metric, newest - timedelta(minutes=ago), size)
+                metrics.put_datapoint(self.account(), metric, newest - timedelta(minutes=ago), size)
         return newest
 
     def add_activity(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, cloudwatch, sagemaker, sqs, tagging
+from local.services import autoscaling, cloudwatch, events, metrics, sagemaker, sqs, tagging
 
 Perform = Callable[[Account, dict[str, Any]], dict[str, Any]]
 
@@ -35,10 +35,17 @@ OPERATIONS: dict[tuple[str, str], Perform] = {
     ("application-autoscaling", "DescribeScheduledActions"): autoscaling.describe_scheduled_actions,
     ("application-autoscaling", "DeleteScheduledAction"): autoscaling.delete_scheduled_action,
     ("application-autoscaling", "DescribeScalingActivities"): autoscaling.describe_scaling_activities,
+    ("application-autoscaling", "TagResource"): autoscaling.tag_resource,
+    ("application-autoscaling", "UntagResource"): autoscaling.untag_resource,
+    ("application-autoscaling", "ListTagsForResource"): autoscaling.list_tags_for_resource,
     ("cloudwatch", "PutMetricAlarm"): cloudwatch.put_metric_alarm,
     ("cloudwatch", "DescribeAlarms"): cloudwatch.describe_alarms,
     ("cloudwatch", "DeleteAlarms"): cloudwatch.delete_alarms,
-    ("cloudwatch", "GetMetricData"): cloudwatch.get_metric_data,
+    ("cloudwatch", "TagResource"): cloudwatch.tag_resource,
+    ("cloudwatch", "UntagResource"): cloudwatch.untag_resource,
+    ("cloudwatch", "ListTagsForResource"): cloudwatch.list_tags_for_resource,
+    ("cloudwatch", "GetMetricData"): metrics.get_metric_data,
+    ("events", "PutEvents"): events.put_events,
     ("resourcegroupstaggingapi", "GetResources"): tagging.get_resources,
     ("sqs", "SendMessageBatch"): sqs.send_message_batch,
 }

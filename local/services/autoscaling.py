@@ -16,7 +16,7 @@ from moto.applicationautoscaling.models import (
 
 from local.account import Account
 from local.errors import AwsError
-from local.services import cloudwatch, sagemaker
+from local.services import cloudwatch, resource_tags, sagemaker
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -44,7 +44,8 @@ def actions_of(account: Account, resource: str) -> list[FakeScheduledAction]:
 def register_scalable_target(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     """AWS looks at the variant before it registers it, and brings its instances into the new range at once.
 
-    What a second registration leaves out stays as it was. AWS does not publish its texts for the refusals.
+    What a second registration leaves out stays as it was, and its tags count for nothing. AWS does not
+    publish its texts for the refusals.
     """
     endpoint, variant = _variant(account, params)
     existing = find_target(account, endpoint.endpoint_name, variant["VariantName"])
@@ -65,6 +66,8 @@ def register_scalable_target(account: Account, params: dict[str, Any]) -> dict[s
         role_arn=params.get("RoleARN", _service_linked_role(account)),
         suspended_state=_suspended_state(existing, params.get("SuspendedState", {})),
     )
+    if existing is None:
+        resource_tags.add(account, target.arn, params.get("Tags", {}))
     _bring_into_range(endpoint, variant, least, most)
     return {"ScalableTargetARN": target.arn}
 
@@ -151,11 +154,34 @@ def drop_target(account: Account, endpoint: str, variant: str) -> bool:
     target = account.autoscaling.targets.get(DIMENSION, {}).pop(resource, None)
     if target is None:
         return False
+    resource_tags.forget(account, target.arn)
     for policy in list(account.policies[resource].values()):
         _drop_policy(account, policy)
     for action in actions_of(account, resource):
         account.autoscaling.scheduled_actions.remove(action)
     return True
+
+
+def tag_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    """AWS tags scalable targets alone here, and takes tags as a map."""
+    resource_tags.add(account, _known(account, params), params["Tags"])
+    return {}
+
+
+def untag_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    resource_tags.remove(account, _known(account, params), params["TagKeys"])
+    return {}
+
+
+def list_tags_for_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    return {"Tags": resource_tags.of(account, _known(account, params))}
+
+
+def _known(account: Account, params: dict[str, Any]) -> str:
+    arn = params["ResourceARN"]
+    if all(target.arn != arn for target in account.autoscaling.targets.get(DIMENSION, {}).values()):
+        raise AwsError("ResourceNotFoundException", f"There is no scalable target {arn}.")
+    return arn
 
 
 def put_scaling_policy(account: Account, params: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""CloudWatch alarms and metrics: first states, what an update keeps, what AWS refuses beyond its model."""
+"""CloudWatch alarms: first states, what an update keeps, what AWS refuses beyond its model."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any
 
@@ -12,8 +11,11 @@ from moto.cloudwatch.models import Alarm
 
 from local.account import Account
 from local.errors import AwsError
+from local.services import metrics, resource_tags
 
-_NEEDED = ("MetricName", "Namespace", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator")
+_NEEDED = ("EvaluationPeriods", "Threshold", "ComparisonOperator")
+_METRIC = ("MetricName", "Namespace", "Period")
+_MOST_METRICS = 10
 _MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
 _DAY = 86_400
 
@@ -28,6 +30,7 @@ def put_metric_alarm(account: Account, params: dict[str, Any]) -> dict[str, Any]
 def put(account: Account, params: dict[str, Any]) -> Alarm:
     """A new alarm begins with INSUFFICIENT_DATA; an update overwrites all but the state and the tags."""
     existing = account.cloudwatch.alarms.get(params["AlarmName"])
+    tags = dict(resource_tags.of(account, existing.alarm_arn)) if existing else {}
     delete(account, [params["AlarmName"]])
     alarm = account.cloudwatch.put_metric_alarm(
         name=params["AlarmName"],
@@ -48,15 +51,18 @@ def put(account: Account, params: dict[str, Any]) -> Alarm:
         unit=params.get("Unit"),
         actions_enabled=params.get("ActionsEnabled", True),
         treat_missing_data=params.get("TreatMissingData"),
-        tags=None if existing else params.get("Tags"),
     )
     # Reading back gives what was put, so it is kept as it came.
     alarm.parameters = {name: value for name, value in params.items() if name != "Tags"}
     if existing:
         alarm.state_value, alarm.state_reason = existing.state_value, existing.state_reason
         alarm.state_updated_timestamp = existing.state_updated_timestamp
+        resource_tags.add(account, alarm.alarm_arn, tags)
     else:
         alarm.state_value = "INSUFFICIENT_DATA"
+        resource_tags.add(
+            account, alarm.alarm_arn, {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])}
+        )
     insort(account.alarm_names, alarm.name)
     for action in alarm.alarm_actions:
         account.alarms_by_action[action].append(alarm.name)
@@ -66,14 +72,10 @@ def put(account: Account, params: dict[str, Any]) -> Alarm:
 def _check(params: dict[str, Any]) -> None:
     """What AWS's documentation demands of a metric alarm, and its model does not say."""
     if "Metrics" in params:
-        raise AwsError("ValidationError", "Metric math is not served here.")
-    missing = [name for name in _NEEDED if name not in params]
-    if missing or ("Statistic" in params) == ("ExtendedStatistic" in params):
-        raise AwsError(
-            "ValidationError",
-            f"A metric alarm needs {', '.join(missing) or 'one of Statistic and ExtendedStatistic'}.",
-        )
-    period, periods = params["Period"], params["EvaluationPeriods"]
+        _check_math(params)
+    else:
+        _check_metric(params)
+    period, periods = period_of(params), params["EvaluationPeriods"]
     if period not in (10, 20, 30) and period % 60:
         raise AwsError("ValidationError", f"Period {period} is not 10, 20, 30 or a multiple of 60.")
     if period * periods > (_DAY if period < 3600 else 7 * _DAY):
@@ -87,6 +89,45 @@ def _check(params: dict[str, Any]) -> None:
     for action in params.get("AlarmActions", []):
         if not action.startswith("arn:"):
             raise AwsError("ValidationError", f"Invalid arn syntax: {action}")
+
+
+def _check_metric(params: dict[str, Any]) -> None:
+    missing = [name for name in (*_METRIC, *_NEEDED) if name not in params]
+    if missing or ("Statistic" in params) == ("ExtendedStatistic" in params):
+        raise AwsError(
+            "ValidationError",
+            f"A metric alarm needs {', '.join(missing) or 'one of Statistic and ExtendedStatistic'}.",
+        )
+
+
+def _check_math(params: dict[str, Any]) -> None:
+    """An alarm over an expression names no metric beside it, and has metrics of one period under it."""
+    queries = params["Metrics"]
+    missing = [name for name in _NEEDED if name not in params]
+    both = [
+        name for name in (*_METRIC, "Dimensions", "Statistic", "ExtendedStatistic", "Unit") if name in params
+    ]
+    if missing or both:
+        raise AwsError(
+            "ValidationError",
+            f"A metric-math alarm needs {', '.join(missing)} and takes no {', '.join(both)}.",
+        )
+    metrics.check_queries(queries)
+    returned = [query for query in queries if query.get("ReturnData", True)]
+    stats = [query["MetricStat"] for query in queries if "MetricStat" in query]
+    if len(returned) != 1:
+        raise AwsError("ValidationError", "Exactly one element of the metrics list should return data.")
+    if not 1 <= len(stats) <= _MOST_METRICS or len({stat["Period"] for stat in stats}) > 1:
+        raise AwsError(
+            "ValidationError", f"A metric-math alarm has 1 to {_MOST_METRICS} metrics, all of one period."
+        )
+
+
+def period_of(params: dict[str, Any]) -> int:
+    """Seconds. An expression has the period of its metrics."""
+    if "Metrics" not in params:
+        return params["Period"]
+    return next(query["MetricStat"]["Period"] for query in params["Metrics"] if "MetricStat" in query)
 
 
 def describe_alarms(account: Account, params: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +189,7 @@ def delete(account: Account, names: Iterable[str]) -> None:
         alarm = account.cloudwatch.alarms.pop(name, None)
         if alarm is None:
             continue
+        resource_tags.forget(account, alarm.alarm_arn)
         del account.alarm_names[bisect_left(account.alarm_names, name)]
         for action in alarm.alarm_actions:
             account.alarms_by_action[action].remove(name)
@@ -157,48 +199,24 @@ def with_action(account: Account, action: str) -> list[Alarm]:
     return [account.cloudwatch.alarms[name] for name in account.alarms_by_action[action]]
 
 
-def get_metric_data(account: Account, params: dict[str, Any]) -> dict[str, Any]:
-    """AWS takes the start in and leaves the end out, and answers the newest datapoint first by default.
-
-    A metric is known by its namespace, its name and all of its dimensions. A query for another period or
-    statistic than the one in which datapoints are kept here is not served.
-    """
-    start, end = _utc(params["StartTime"]), _utc(params["EndTime"])
-    if start >= end:
-        raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
-    results = []
-    for query in params["MetricDataQueries"]:
-        statistic = query.get("MetricStat", {})
-        if (statistic.get("Period"), statistic.get("Stat")) != (60, "Maximum"):
-            raise AwsError("ValidationError", "Only the maximum of a minute is served here.")
-        metric = statistic["Metric"]
-        points = account.datapoints[_metric_key(metric)]
-        times = sorted((time for time in points if start <= time < end), reverse=True)
-        if params.get("ScanBy") == "TimestampAscending":
-            times.reverse()
-        results.append(
-            {
-                "Id": query["Id"],
-                "Label": metric["MetricName"],
-                "Timestamps": times,
-                "Values": [points[time] for time in times],
-                "StatusCode": "Complete",
-            }
-        )
-    return {"MetricDataResults": results, "Messages": []}
+def tag_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    """AWS takes keys and values as a list here."""
+    tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+    resource_tags.add(account, _known(account, params["ResourceARN"]), tags)
+    return {}
 
 
-def put_datapoint(account: Account, metric: dict[str, Any], time: datetime, value: float) -> None:
-    """What a service of AWS publishes: nobody else may write to its namespace."""
-    account.datapoints[_metric_key(metric)][time] = value
+def untag_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    resource_tags.remove(account, _known(account, params["ResourceARN"]), params["TagKeys"])
+    return {}
 
 
-def _metric_key(metric: dict[str, Any]) -> tuple[Any, ...]:
-    dimensions = sorted((item["Name"], item["Value"]) for item in metric.get("Dimensions", []))
-    return (metric["Namespace"], metric["MetricName"], *dimensions)
+def list_tags_for_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    found = resource_tags.of(account, _known(account, params["ResourceARN"]))
+    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
 
 
-def _utc(time: Any) -> datetime:
-    if not isinstance(time, datetime):
-        return datetime.fromtimestamp(time, UTC)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _known(account: Account, arn: str) -> str:
+    if arn.partition(":alarm:")[2] not in account.cloudwatch.alarms:
+        raise AwsError("ResourceNotFoundException", f"There is no alarm {arn}.", 404)
+    return arn
