@@ -16,7 +16,7 @@ from typing import Any
 
 from local.aws import LocalAws
 from local.runtime import ROOT, Function, FunctionDied, FunctionError, default_executable
-from local.services.autoscaling import NAMESPACE, resource_id
+from local.services.targets import NAMESPACE, resource_id
 
 ENDPOINT = "demo"
 VARIANT = "AllTraffic"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, metrics, sagemaker
+from local.services import autoscaling, metrics, sagemaker, targets
 
 OWNED_PREFIX = "scale-to-zero"
 
@@ -163,7 +163,7 @@ class Scenario:
 
     def tracking_alarms(self, name: str, variant: str = "AllTraffic") -> dict[str, str]:
         """The names of the alarms that target tracking has made for the variant, by High and Low."""
-        prefix = f"TargetTracking-{autoscaling.resource_id(name, variant)}-Alarm"
+        prefix = f"TargetTracking-{targets.resource_id(name, variant)}-Alarm"
         with self._lock:
             found = [alarm for alarm in self.account().cloudwatch.alarms if alarm.startswith(prefix)]
             return {alarm.removeprefix(prefix).partition("-")[0]: alarm for alarm in found}
@@ -193,7 +193,7 @@ class Scenario:
         """Something that Application Auto Scaling did, or tried to."""
         started = datetime.now(UTC) - timedelta(minutes=minutes_ago)
         with self._lock:
-            resource = autoscaling.resource_id(name, variant)
+            resource = targets.resource_id(name, variant)
             autoscaling.add_activity(self.account(), resource, instances, status, message, started)
 
     def settle(self) -> None:
@@ -211,9 +211,9 @@ class Scenario:
 
 
 def _state(account: Account, name: str) -> dict[str, Any]:
-    prefix = autoscaling.resource_id(name, "")
+    prefix = targets.resource_id(name, "")
     state: dict[str, Any] = {"targets": {}, "policies": {}, "alarms": {}, "actions": {}, "foreign": {}}
-    for resource, target in account.autoscaling.targets.get(autoscaling.DIMENSION, {}).items():
+    for resource, target in account.autoscaling.targets.get(targets.DIMENSION, {}).items():
         if resource.startswith(prefix):
             state["targets"][resource.removeprefix(prefix)] = {
                 "MinCapacity": target.min_capacity,

@@ -17,9 +17,15 @@ from moto.applicationautoscaling.models import (
 from local.account import Account
 from local.errors import AwsError
 from local.services import cloudwatch, resource_tags, sagemaker
-
-NAMESPACE = "sagemaker"
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+from local.services.targets import (
+    DIMENSION,
+    NAMESPACE,
+    actions_of,
+    drop_alarms,
+    drop_policy,
+    drop_target,
+    find_target,
+)
 
 _RESOURCE_ID = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
 _SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
@@ -27,18 +33,6 @@ _CONFIGURATION = {
     "StepScaling": "StepScalingPolicyConfiguration",
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
 }
-
-
-def resource_id(endpoint: str, variant: str) -> str:
-    return f"endpoint/{endpoint}/variant/{variant}"
-
-
-def find_target(account: Account, endpoint: str, variant: str) -> FakeScalableTarget | None:
-    return account.autoscaling.targets.get(DIMENSION, {}).get(resource_id(endpoint, variant))
-
-
-def actions_of(account: Account, resource: str) -> list[FakeScheduledAction]:
-    return [action for action in account.autoscaling.scheduled_actions if action.resource_id == resource]
 
 
 def register_scalable_target(account: Account, params: dict[str, Any]) -> dict[str, Any]:
@@ -148,20 +142,6 @@ def deregister_scalable_target(account: Account, params: dict[str, Any]) -> dict
     return {}
 
 
-def drop_target(account: Account, endpoint: str, variant: str) -> bool:
-    """Whether there was a target to drop."""
-    resource = resource_id(endpoint, variant)
-    target = account.autoscaling.targets.get(DIMENSION, {}).pop(resource, None)
-    if target is None:
-        return False
-    resource_tags.forget(account, target.arn)
-    for policy in list(account.policies[resource].values()):
-        _drop_policy(account, policy)
-    for action in actions_of(account, resource):
-        account.autoscaling.scheduled_actions.remove(action)
-    return True
-
-
 def tag_resource(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     """AWS tags scalable targets alone here, and takes tags as a map."""
     resource_tags.add(account, _known(account, params), params["Tags"])
@@ -203,7 +183,7 @@ def put_scaling_policy(account: Account, params: dict[str, Any]) -> dict[str, An
     account.policies[policy.resource_id][policy.policy_name] = policy
     if existing:
         policy.policy_arn, policy.creation_time = existing.policy_arn, existing.creation_time
-        _drop_alarms(account, existing)
+        drop_alarms(account, existing)
     if kind == "TargetTrackingScaling":
         policy.alarms = _target_tracking_alarms(account, policy)
     return {"PolicyARN": policy.policy_arn, "Alarms": _alarms(account, policy)}
@@ -343,18 +323,8 @@ def delete_scaling_policy(account: Account, params: dict[str, Any]) -> dict[str,
             "ObjectNotFoundException",
             f"No scaling policy found for {_described(params)}, policy name: {params['PolicyName']}",
         )
-    _drop_policy(account, policy)
+    drop_policy(account, policy)
     return {}
-
-
-def _drop_policy(account: Account, policy: FakeApplicationAutoscalingPolicy) -> None:
-    _drop_alarms(account, policy)
-    del account.policies[policy.resource_id][policy.policy_name]
-    account.autoscaling.delete_scaling_policy(policy.policy_name, NAMESPACE, policy.resource_id, DIMENSION)
-
-
-def _drop_alarms(account: Account, policy: FakeApplicationAutoscalingPolicy) -> None:
-    cloudwatch.delete(account, [alarm.name for alarm in policy.alarms])
 
 
 def put_scheduled_action(account: Account, params: dict[str, Any]) -> dict[str, Any]:

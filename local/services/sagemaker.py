@@ -13,7 +13,7 @@ from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig
 
 from local.account import Account
 from local.errors import AwsError
-from local.services import autoscaling
+from local.services import targets
 
 # Any type that moto knows: it takes the place of newer ones while moto looks at them.
 _OLD_INSTANCE_TYPE = "ml.m5.xlarge"
@@ -133,7 +133,7 @@ def update_endpoint(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     config = _config(account, params["EndpointConfigName"])
     for variant in account.sagemaker.endpoint_configs[endpoint.endpoint_config_name].production_variants:
         new = next((v for v in config.production_variants if v["VariantName"] == variant["VariantName"]), {})
-        registered = autoscaling.find_target(account, endpoint.endpoint_name, variant["VariantName"])
+        registered = targets.find_target(account, endpoint.endpoint_name, variant["VariantName"])
         if registered and new.get("InstanceType") != variant.get("InstanceType"):
             raise AwsError(
                 "ValidationException",
@@ -167,7 +167,7 @@ def delete_endpoint(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     endpoint = account.endpoint(params["EndpointName"])
     _refuse_in_progress(endpoint)
     for variant in endpoint.production_variants:
-        autoscaling.drop_target(account, endpoint.endpoint_name, variant["VariantName"])
+        targets.drop_target(account, endpoint.endpoint_name, variant["VariantName"])
     set_status(endpoint, "Deleting")
     return {}
 

@@ -12,7 +12,7 @@ from local.faults import DROP, DROP_AFTER, Fault
 from local.queue import WorkQueue
 from local.runtime import Function
 from local.services import autoscaling, cloudwatch
-from local.services.autoscaling import DIMENSION, NAMESPACE, resource_id
+from local.services.targets import DIMENSION, NAMESPACE, resource_id
 
 SWEEP: Json = {"action": "sweep"}
 PLAN: Json = {"action": "plan"}

@@ -1,0 +1,54 @@
+"""Scalable targets and what hangs on them, in moto's memory.
+
+Application Auto Scaling keeps them; SageMaker asks for them and takes them away with their endpoint.
+"""
+
+from __future__ import annotations
+
+from moto.applicationautoscaling.models import (
+    FakeApplicationAutoscalingPolicy,
+    FakeScalableTarget,
+    FakeScheduledAction,
+)
+
+from local.account import Account
+from local.services import cloudwatch, resource_tags
+
+NAMESPACE = "sagemaker"
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+def resource_id(endpoint: str, variant: str) -> str:
+    return f"endpoint/{endpoint}/variant/{variant}"
+
+
+def find_target(account: Account, endpoint: str, variant: str) -> FakeScalableTarget | None:
+    return account.autoscaling.targets.get(DIMENSION, {}).get(resource_id(endpoint, variant))
+
+
+def actions_of(account: Account, resource: str) -> list[FakeScheduledAction]:
+    return [action for action in account.autoscaling.scheduled_actions if action.resource_id == resource]
+
+
+def drop_target(account: Account, endpoint: str, variant: str) -> bool:
+    """Whether there was a target to drop."""
+    resource = resource_id(endpoint, variant)
+    target = account.autoscaling.targets.get(DIMENSION, {}).pop(resource, None)
+    if target is None:
+        return False
+    resource_tags.forget(account, target.arn)
+    for policy in list(account.policies[resource].values()):
+        drop_policy(account, policy)
+    for action in actions_of(account, resource):
+        account.autoscaling.scheduled_actions.remove(action)
+    return True
+
+
+def drop_policy(account: Account, policy: FakeApplicationAutoscalingPolicy) -> None:
+    drop_alarms(account, policy)
+    del account.policies[policy.resource_id][policy.policy_name]
+    account.autoscaling.delete_scaling_policy(policy.policy_name, NAMESPACE, policy.resource_id, DIMENSION)
+
+
+def drop_alarms(account: Account, policy: FakeApplicationAutoscalingPolicy) -> None:
+    cloudwatch.delete(account, [alarm.name for alarm in policy.alarms])
