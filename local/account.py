@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections import defaultdict
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,8 +40,12 @@ class Account:
         self.alarm_names: list[str] = []
         # Alarm names by their action's ARN: AWS lists with a step policy the alarms attached to it.
         self.alarms_by_action: defaultdict[str, list[str]] = defaultdict(list)
-        # What services publish about themselves by the minute, and what was done to scalable targets.
-        self.datapoints: defaultdict[tuple[Any, ...], dict[datetime, list[float]]] = defaultdict(dict)
+        # What services publish about themselves: statistic sets of minutes, and how many of them a page has.
+        self.datapoints: dict[tuple[Any, ...], dict[int, Any]] = {}
+        self.most_datapoints = 100_800
+        # The rest of what had more than a page, by the token of the next one.
+        self.metric_pages: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
+        # What was done to scalable targets.
         self.activities: list[dict[str, Any]] = []
         # What was put on the event bus, and the tags of scalable targets and alarms by their ARNs.
         self.events: list[dict[str, Any]] = []

@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 from local.aws import LocalAws
 from local.faults import Fault
 from local.recording import Call, round_trips
+from local.services import metrics
+from local.services.metrics import Sampled, sampled
 
 VARIANT = {
     "ServiceNamespace": "sagemaker",
@@ -371,6 +373,72 @@ def test_the_backlog_is_answered_newest_first_with_the_start_and_without_the_end
     query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] = "demo"
     assert values(2, -1) == [], "dimensions are case-sensitive"
     assert error_of(read, MetricDataQueries=[query], StartTime=newest, EndTime=newest) == "ValidationError"
+
+
+def _cpu(aws: LocalAws, start: datetime, end: datetime, **more: Any) -> list[tuple[datetime, float]]:
+    """The datapoints of CPUUtilization, oldest first, from as many pages as there are."""
+    query = {"Id": "q", "MetricStat": {"Metric": CPU, "Period": 60, "Stat": "SampleCount", **more}}
+    pages = aws.client("cloudwatch").get_paginator("get_metric_data")
+    found = []
+    for page in pages.paginate(MetricDataQueries=[query], StartTime=start, EndTime=end):
+        for result in page["MetricDataResults"]:
+            found += zip(result["Timestamps"], result["Values"], strict=True)
+    return sorted(found)
+
+
+CPU = {
+    "Namespace": "/aws/sagemaker/Endpoints",
+    "MetricName": "CPUUtilization",
+    "Dimensions": [{"Name": "EndpointName", "Value": "Demo"}, {"Name": "VariantName", "Value": "AllTraffic"}],
+}
+
+
+def minutes_at(*times: datetime) -> metrics.Minutes:
+    """A sample in each of these minutes."""
+    return {int(time.timestamp()): sampled(5.0) for time in times}
+
+
+def test_a_longer_period_is_made_of_the_minutes_with_every_statistic(aws: LocalAws) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    at = int(hour.timestamp())
+    minutes = {at: Sampled(2, 30, 10, 20), at + 3540: Sampled(1, 5, 5, 5), at + 3600: Sampled(1, 50, 50, 50)}
+    metrics.replace(aws.account(), CPU, minutes)
+    end = hour + timedelta(hours=2)
+    for statistic, value in {
+        "SampleCount": 3,
+        "Sum": 35,
+        "Average": 35 / 3,
+        "Minimum": 5,
+        "Maximum": 20,
+    }.items():
+        assert _cpu(aws, hour, end, Period=3600, Stat=statistic)[0] == (hour, value), statistic
+    assert [value for _, value in _cpu(aws, hour, end, Period=3600)] == [3, 1]
+    assert _cpu(aws, hour, hour + timedelta(minutes=2)) == [(hour, 2)], (
+        "a minute without a sample has no datapoint"
+    )
+
+
+def test_minutes_are_kept_for_15_days_and_hours_for_longer(aws: LocalAws) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    old = now - timedelta(days=20)
+    metrics.replace(aws.account(), CPU, minutes_at(old, now - timedelta(days=1)))
+    assert [time for time, _ in _cpu(aws, old, now)] == [now - timedelta(days=1)]
+    assert [time for time, _ in _cpu(aws, old, now, Period=3600)] == [old, now - timedelta(days=1)]
+
+
+def test_more_datapoints_than_a_page_holds_come_in_pages(aws: LocalAws) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    minutes = [now - timedelta(minutes=ago) for ago in range(1, 8)]
+    metrics.replace(aws.account(), CPU, minutes_at(*minutes))
+    aws.account().most_datapoints = 3
+    assert [time for time, _ in _cpu(aws, now - timedelta(hours=1), now)] == sorted(minutes)
+    query = {"Id": "q", "MetricStat": {"Metric": CPU, "Period": 60, "Stat": "SampleCount"}}
+    read = aws.client("cloudwatch").get_metric_data
+    first = read(MetricDataQueries=[query], StartTime=now - timedelta(hours=1), EndTime=now)
+    assert first["MetricDataResults"][0]["StatusCode"] == "PartialData"
+    too_many = [{**query, "Id": f"q{number}"} for number in range(501)]
+    times = {"StartTime": now - timedelta(hours=1), "EndTime": now}
+    assert error_of(read, MetricDataQueries=too_many, **times) == "ValidationError"
 
 
 def test_scaling_activities_are_answered_newest_first_and_for_their_resource(aws: LocalAws) -> None:

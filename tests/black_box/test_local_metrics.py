@@ -13,7 +13,8 @@ from local.aws import LocalAws
 from local.errors import AwsError
 from local.services import metric_math, metrics
 
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+# Minutes are kept for 15 days.
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 LADDER = "(w > 0) + (w > 0)*(b > 5)*(a <= 60)*(CEIL(0.4*b) - 1)"
 
 
