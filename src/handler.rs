@@ -213,6 +213,7 @@ impl Function {
             scaling: &observed.scaling,
             decision: &decision,
             readings: &readings,
+            now: self.time(),
         });
         Ok(Answer {
             endpoint: Some(observed.name),

@@ -8,14 +8,18 @@ use aws_sdk_applicationautoscaling::error::BuildError;
 use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
     PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalableTargetAction,
-    ScalingActivity as SdkActivity, ScalingPolicy as SdkPolicy, ScheduledAction as SdkAction, ServiceNamespace,
-    StepAdjustment, StepScalingPolicyConfiguration, SuspendedState, TargetTrackingScalingPolicyConfiguration,
+    ScalingActivity as SdkActivity, ScalingActivityStatusCode, ScalingPolicy as SdkPolicy,
+    ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment, StepScalingPolicyConfiguration, SuspendedState,
+    TargetTrackingScalingPolicyConfiguration,
 };
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
-    Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling, ScalingPolicy,
-    ScheduledAction, Statistic, Step, StepScaling, Suspended, TargetTracking, is_owned_action,
+    ActivityStatus, Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling,
+    ScalingActivity, ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Suspended, TargetTracking,
+    is_owned_action,
 };
 
 const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
@@ -112,8 +116,8 @@ impl Aws {
         Ok(found)
     }
 
-    /// What was done to a resource in the last six weeks, or tried: one page, for AWS lists the newest first.
-    pub(super) async fn describe_activities(&self, resource: Resource<'_>) -> Result<Vec<SdkActivity>, ApiError> {
+    /// What was done to a resource in the last six weeks, or tried: one page, as AWS lists the newest first.
+    pub(super) async fn describe_activities(&self, resource: Resource<'_>) -> Result<Vec<ScalingActivity>, ApiError> {
         let output = self
             .autoscaling
             .describe_scaling_activities()
@@ -123,7 +127,7 @@ impl Aws {
             .send()
             .await
             .map_err(|error| ApiError::new("DescribeScalingActivities", resource.label, &error))?;
-        Ok(output.scaling_activities.unwrap_or_default())
+        Ok(output.scaling_activities.unwrap_or_default().into_iter().map(scaling_activity).collect())
     }
 
     pub(super) async fn register_target(
@@ -289,6 +293,29 @@ fn recognise_action(action: &SdkAction) -> Option<ScheduledAction> {
         timezone: action.timezone()?.to_owned(),
         min_capacity: capacity.min_capacity()?,
     })
+}
+
+fn scaling_activity(activity: SdkActivity) -> ScalingActivity {
+    ScalingActivity {
+        start: timestamp(&activity.start_time),
+        end: activity.end_time.as_ref().map(timestamp),
+        status: match activity.status_code {
+            ScalingActivityStatusCode::Successful => ActivityStatus::Successful,
+            ScalingActivityStatusCode::Overridden => ActivityStatus::Overridden,
+            ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Unfulfilled => ActivityStatus::Failed,
+            // In progress or pending; a status that isn't known yet is neither fulfilled nor refused.
+            _ => ActivityStatus::InProgress,
+        },
+        cause: activity.cause,
+        description: activity.description,
+        message: activity.status_message,
+    }
+}
+
+/// A time that no calendar has becomes the nearest that one has.
+fn timestamp(time: &DateTime) -> Timestamp {
+    let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
+    Timestamp::new(time.secs(), nanos).unwrap_or(if time.secs() < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 fn scalable_target(target: &SdkTarget) -> ScalableTarget {

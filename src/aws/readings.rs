@@ -4,9 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_applicationautoscaling::types::{
-    ScalingActivity as SdkActivity, ScalingActivityStatusCode as ActivityStatus,
-};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, StateValue};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -47,7 +44,7 @@ impl Aws {
         let window = Duration::from_secs(backlog_window(rules, endpoint).unsigned_abs().into());
         let (alarms, activities, backlog) = tokio::join!(
             in_time(limit, "The states of the alarms", self.alarm_readings(observed)),
-            in_time(limit, "The scaling activities", self.newest_activities(observed)),
+            in_time(limit, "The scaling activities", self.activities(observed)),
             in_time(limit, "The backlog", self.backlog(observed, now, window))
         );
         let mut unreadable = Vec::new();
@@ -83,16 +80,15 @@ impl Aws {
         Ok(readings)
     }
 
-    async fn newest_activities(&self, observed: &Observed) -> Result<BTreeMap<VariantName, ScalingActivity>, ApiError> {
+    async fn activities(&self, observed: &Observed) -> Result<BTreeMap<VariantName, Vec<ScalingActivity>>, ApiError> {
         let targets = observed.scaling.iter().filter(|(_, scaling)| scaling.target.is_some());
         let found = try_join_all(targets.map(|(variant, _)| async move {
             let id = resource_id(&observed.name, variant);
             let label = format!("endpoint {}, variant {variant}", observed.name);
             let activities = self.describe_activities(Resource { id: &id, label: &label }).await?;
-            let newest = activities.into_iter().max_by_key(|activity| activity.start_time);
-            Ok(newest.map(|newest| (variant.clone(), activity(newest))))
+            Ok((variant.clone(), activities))
         }));
-        Ok(found.await?.into_iter().flatten().collect())
+        Ok(found.await?.into_iter().collect())
     }
 
     /// Newest minute first.
@@ -150,15 +146,6 @@ fn reading(name: String, kind: Option<AlarmKind>, policy_arn: Option<&str>, alar
         },
         reason: alarm.state_reason().unwrap_or_default().to_owned(),
         drives_its_policy: alarm.actions_enabled() != Some(false) && alarm.alarm_actions().iter().any(is_policy),
-    }
-}
-
-fn activity(activity: SdkActivity) -> ScalingActivity {
-    ScalingActivity {
-        has_failed: matches!(activity.status_code, ActivityStatus::Failed | ActivityStatus::Unfulfilled),
-        started: iso(activity.start_time),
-        description: activity.description,
-        message: activity.status_message,
     }
 }
 

@@ -3,6 +3,7 @@
 //! An [`Endpoint`] and its tags give a [`Wish`], a managed one's [`Settings`] give the [`desired`] [`Scaling`] of each
 //! variant, and the difference to the observed one is a plan, a list of [`Change`]s that leaves nothing to choose.
 
+mod activities;
 mod desired;
 mod endpoint;
 mod explain;
@@ -18,11 +19,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use activities::{
+    ACTIVITIES_ON_A_PAGE, ActivityStatus, Attempt, Author, LastAction, Obstacle, ScalingActivity, Starts, author,
+    last_action, median_start, open_attempt, refusal, starts,
+};
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
-    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, ScalingActivity,
-    Unreadable, backlog_window, explain, pending_changes, way_to_another_instance_type,
+    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, Unreadable,
+    backlog_window, explain, pending_changes, way_to_another_instance_type,
 };
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,

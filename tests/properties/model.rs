@@ -118,7 +118,7 @@ impl Account {
     pub(crate) fn explain(&self, decision: &Decision, rules: &Rules) -> Vec<FindingCode> {
         let (endpoint, scaling, readings) = (self.observed_endpoint(), self.observed_scaling(), Readings::default());
         let (endpoint, scaling, readings) = (endpoint.as_ref(), &scaling, &readings);
-        let facts = Facts { rules, endpoint, status: Some("InService"), scaling, decision, readings };
+        let facts = Facts { rules, endpoint, status: Some("InService"), scaling, decision, readings, now: self.now };
         explain(&facts).into_iter().map(|finding| finding.code).collect()
     }
 

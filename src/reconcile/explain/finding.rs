@@ -1,5 +1,7 @@
 //! What an explanation consists of: a cause in a sentence, and what to do about it.
 
+use jiff::Timestamp;
+
 /// A cause, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -85,6 +87,11 @@ impl Finding {
 /// `1 instance`, `2 instances`.
 pub(super) fn count(number: f64, noun: &str) -> String {
     format!("{number} {noun}{}", if (number - 1.0).abs() < f64::EPSILON { "" } else { "s" })
+}
+
+/// ISO 8601, UTC, in whole seconds.
+pub(super) fn clock(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Another's text as the end of a sentence of ours.

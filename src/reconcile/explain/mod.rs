@@ -13,6 +13,8 @@ mod waking;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::endpoint::{Endpoint, EndpointStatus, Variant};
 use super::names::VariantName;
 use super::plan::Change;
@@ -21,9 +23,7 @@ use super::settings::{Rules, Wish};
 use super::{Decision, ineligible};
 
 pub use self::finding::{About, Finding, FindingCode};
-pub use self::readings::{
-    AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, ScalingActivity, Unreadable, backlog_window,
-};
+pub use self::readings::{AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, Unreadable, backlog_window};
 pub use self::status::way_to_another_instance_type;
 
 use self::variant::VariantFacts;
@@ -40,6 +40,7 @@ pub struct Facts<'a> {
     /// What an event about the endpoint would have done, were the endpoint in service.
     pub decision: &'a Decision,
     pub readings: &'a Readings,
+    pub now: Timestamp,
 }
 
 /// The findings about an endpoint, the most important first; never none.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::activities::ScalingActivity;
 use super::super::endpoint::Endpoint;
 use super::super::names::{AlarmKind, VariantName};
 use super::super::settings::{Rules, Wish};
@@ -17,8 +18,8 @@ const TARGET_TRACKING_WINDOW: i32 = 15 * 60;
 pub struct Readings {
     /// Ours, and those that target tracking has made for our policy.
     pub alarms: BTreeMap<VariantName, Vec<AlarmReading>>,
-    /// The newest of each variant.
-    pub activities: BTreeMap<VariantName, ScalingActivity>,
+    /// The newest come first.
+    pub activities: BTreeMap<VariantName, Vec<ScalingActivity>>,
     /// By minute, the newest first; minutes without data are left out.
     pub backlog: Vec<BacklogSize>,
     pub unreadable: Vec<Unreadable>,
@@ -50,17 +51,6 @@ pub enum AlarmState {
     Ok,
     Alarm,
     InsufficientData,
-}
-
-/// What Application Auto Scaling did, or tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScalingActivity {
-    /// `Failed` or `Unfulfilled`.
-    pub has_failed: bool,
-    /// ISO 8601, UTC.
-    pub started: String,
-    pub description: String,
-    pub message: Option<String>,
 }
 
 /// The greatest `ApproximateBacklogSize` of a minute: requests that wait and requests in flight.
