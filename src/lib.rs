@@ -23,7 +23,9 @@ pub mod explanation;
 pub mod handler;
 pub mod metrics;
 pub mod payload;
+pub mod prices;
 pub mod reconcile;
+pub mod savings;
 #[cfg(feature = "lambda")]
 mod sweep;
 #[cfg(feature = "lambda")]

@@ -156,7 +156,8 @@ fn is_leaving(scaling: &Scaling, wish: &Result<Wish, Vec<Problem>>) -> bool {
 }
 
 /// Why the endpoint can't be managed, if so: only asynchronous endpoints on instances of a fixed type can.
-fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
+#[must_use]
+pub fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
     let any = |is: fn(&Variant) -> bool| endpoint.variants.iter().any(is);
     if any(|variant| variant.hosting == Hosting::Serverless) {
         Some(SkipReason::Serverless)
