@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::explanation::Explanation;
 use crate::reconcile::{
     Adjustment, Change, Comparison, Conflict, EndpointName, ForeignKind, MissingData, Pause, Problem, ScalingPolicy,
-    SkipReason, Statistic, StatusTag, VariantPlan, alarm_name, resource_id,
+    SkipReason, Statistic, StatusTag, Tagged, VariantPlan, alarm_name, resource_id,
 };
 
 /// What an invocation answers.
@@ -190,6 +190,8 @@ pub fn change_code(change: &Change) -> &'static str {
         Change::DeleteScheduledAction(_) => "delete-scheduled-action",
         Change::DeleteAlarms(_) => "delete-alarms",
         Change::DeregisterScalableTarget => "deregister-scalable-target",
+        Change::TagResource(..) => "tag-resource",
+        Change::SetDesiredInstances(_) => "set-desired-instances",
     }
 }
 
@@ -325,6 +327,11 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
             json!({ "alarmNames": names })
         }
         Change::DeregisterScalableTarget => json!({}),
+        Change::TagResource(Tagged::ScalableTarget, tags) => json!({ "tags": tags }),
+        Change::TagResource(Tagged::Alarm(kind), tags) => {
+            json!({ "alarmName": alarm_name(endpoint, &plan.variant, *kind), "tags": tags })
+        }
+        Change::SetDesiredInstances(instances) => json!({ "instances": instances }),
     };
     if let (Value::Object(json), Value::Object(fields)) = (&mut json, fields) {
         json.extend(fields);

@@ -3,7 +3,7 @@
 
 use super::autoscaling::Resource;
 use super::{ApiError, Aws, Observed};
-use crate::reconcile::{AlarmKind, Change, EndpointName, VariantPlan, alarm_name, resource_id};
+use crate::reconcile::{AlarmKind, Change, EndpointName, Tagged, Tags, VariantPlan, alarm_name, resource_id};
 
 /// An endpoint that is gone, and the removal of what it left behind.
 pub type Gone = (EndpointName, Vec<VariantPlan>);
@@ -53,6 +53,7 @@ impl Aws {
         plans: &[VariantPlan],
         made: impl Fn(&Change),
     ) -> Result<(), ApiError> {
+        let mut wanted = Vec::new();
         for plan in plans {
             let id = resource_id(&observed.name, &plan.variant);
             let label = format!("endpoint {}, variant {}", observed.name, plan.variant);
@@ -60,7 +61,11 @@ impl Aws {
             let mut arns = observed.policy_arns.get(&plan.variant).cloned().unwrap_or_default();
             for change in &plan.changes {
                 match change {
-                    Change::RegisterScalableTarget(target) => self.register_target(resource, target).await?,
+                    Change::RegisterScalableTarget(target) => {
+                        let is_new = !observed.taggable.contains_key(&(plan.variant.clone(), Tagged::ScalableTarget));
+                        let tags = if is_new { &observed.tags_along } else { &Tags::new() };
+                        self.register_target(resource, target, tags).await?;
+                    }
                     Change::PutScalingPolicy(name, policy) => {
                         arns.insert(*name, self.put_policy(resource, *name, policy).await?);
                     }
@@ -69,7 +74,7 @@ impl Aws {
                         let action = arns.get(&kind.policy()).ok_or_else(|| {
                             ApiError::incomplete("PutMetricAlarm", &label, "policy for the alarm to drive")
                         })?;
-                        self.put_alarm(resource, &name, alarm, action).await?;
+                        self.put_alarm(resource, &name, alarm, action, &observed.tags_along).await?;
                     }
                     Change::PutScheduledAction(name, action) => self.put_action(resource, name, action).await?,
                     Change::DeleteScalingPolicy(name) => self.delete_policy(resource, name).await?,
@@ -79,9 +84,24 @@ impl Aws {
                         self.delete_alarms(&label, &kinds.iter().map(name).collect::<Vec<_>>()).await?;
                     }
                     Change::DeregisterScalableTarget => self.deregister_target(resource).await?,
+                    Change::TagResource(what, tags) => {
+                        let arn = observed.taggable.get(&(plan.variant.clone(), *what));
+                        let arn = arn.ok_or_else(|| ApiError::incomplete("TagResource", &label, "ARN to tag"))?;
+                        self.tag(*what, arn, tags, &label).await?;
+                    }
+                    // One call for all variants, behind everything else: it makes the endpoint Updating, and then
+                    // another one would be refused.
+                    Change::SetDesiredInstances(instances) => {
+                        wanted.push((change, &plan.variant, *instances));
+                        continue;
+                    }
                 }
                 made(change);
             }
+        }
+        if !wanted.is_empty() {
+            self.set_desired_instances(observed, wanted.iter().map(|(_, variant, count)| (*variant, *count))).await?;
+            wanted.iter().for_each(|(change, ..)| made(change));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
     ActivityStatus, Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling,
-    ScalingActivity, ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Suspended, TargetTracking,
+    ScalingActivity, ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Suspended, Tags, TargetTracking,
     is_owned_action,
 };
 
@@ -40,13 +40,21 @@ pub(super) struct Resource<'a> {
     pub(super) label: &'a str,
 }
 
+/// A scalable target as it is read.
+#[derive(Debug)]
+pub(super) struct Registered {
+    pub(super) target: ScalableTarget,
+    /// Only tags are written by it.
+    pub(super) arn: Option<String>,
+}
+
 impl Aws {
     /// The scalable targets of the given resources, or of the whole Region, by resource id.
     pub(super) async fn describe_targets(
         &self,
         resource_ids: Option<&[String]>,
         label: &str,
-    ) -> Result<BTreeMap<String, ScalableTarget>, ApiError> {
+    ) -> Result<BTreeMap<String, Registered>, ApiError> {
         let mut found = BTreeMap::new();
         let mut pages = self
             .autoscaling
@@ -60,7 +68,8 @@ impl Aws {
         while let Some(target) = pages.next().await {
             let target = target.map_err(|error| ApiError::new("DescribeScalableTargets", label, &error))?;
             if target.scalable_dimension == DIMENSION {
-                found.insert(target.resource_id.clone(), scalable_target(&target));
+                let registered = Registered { target: scalable_target(&target), arn: target.scalable_target_arn };
+                found.insert(target.resource_id, registered);
             }
         }
         Ok(found)
@@ -134,6 +143,7 @@ impl Aws {
         &self,
         resource: Resource<'_>,
         target: &ScalableTarget,
+        tags: &Tags,
     ) -> Result<(), ApiError> {
         let suspended = SuspendedState::builder()
             .dynamic_scaling_in_suspended(target.suspended.scale_in)
@@ -148,6 +158,7 @@ impl Aws {
             .min_capacity(target.min_capacity)
             .max_capacity(target.max_capacity)
             .suspended_state(suspended)
+            .set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect()))
             .send()
             .await
             .map_err(|error| ApiError::new("RegisterScalableTarget", resource.label, &error))?;

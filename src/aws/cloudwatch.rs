@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, Metric as SdkMetric, MetricAlarm, MetricDataQuery, MetricStat,
-    Statistic as SdkStatistic,
+    Statistic as SdkStatistic, Tag,
 };
 use aws_smithy_types::DateTime;
 
@@ -13,7 +13,7 @@ use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
     Alarm, AlarmKind, BACKLOG_METRIC, Comparison, EndpointName, METRIC_PERIOD, Metric, MissingData, Scaling, Statistic,
-    VariantName, owned_alarm,
+    Tags, VariantName, owned_alarm,
 };
 
 /// The alarms of an endpoint that have our names, by variant.
@@ -119,6 +119,7 @@ impl Aws {
         name: &str,
         alarm: &Alarm,
         action: &str,
+        tags: &Tags,
     ) -> Result<(), ApiError> {
         let dimension = Dimension::builder().name(ENDPOINT_DIMENSION).value(&alarm.metric.endpoint).build();
         self.cloudwatch
@@ -146,6 +147,8 @@ impl Aws {
                 MissingData::NotBreaching => "notBreaching",
                 MissingData::Missing => "missing",
             })
+            // Of an alarm that exists, AWS ignores them.
+            .set_tags((!tags.is_empty()).then(|| tags.iter().map(tag).collect()))
             .send()
             .await
             .map_err(|error| ApiError::new("PutMetricAlarm", &format!("{}, alarm {name}", resource.label), &error))?;
@@ -163,6 +166,10 @@ impl Aws {
         }
         Ok(())
     }
+}
+
+pub(super) fn tag((key, value): (&String, &String)) -> Tag {
+    Tag::builder().key(key).value(value).build()
 }
 
 /// Adds the alarms of a variant to what is known of it, its policies among them.

@@ -10,6 +10,7 @@ mod readings;
 mod retry;
 mod sagemaker;
 mod survey;
+mod tags;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,14 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_applicationautoscaling::types::ScalingPolicy;
+use aws_sdk_cloudwatch::types::MetricAlarm;
 use futures_util::future::try_join_all;
 
-use super::autoscaling::{PolicyArns, add_action, add_policy};
+use super::autoscaling::{PolicyArns, Registered, add_action, add_policy};
 use super::cloudwatch::{Alarms, add_alarms};
 use super::sagemaker::Described;
 use super::{ApiError, Aws};
 use crate::reconcile::{
-    Endpoint, EndpointName, EndpointStatus, Hints, PolicyName, Rules, Scaling, VariantName, Wish, resource_id,
+    AlarmKind, Endpoint, EndpointName, EndpointStatus, Hints, PolicyName, Rules, Scaling, Tagged, Tags, VariantName,
+    Wish, resource_id,
 };
 
 /// What AWS says about one endpoint now.
@@ -34,6 +36,10 @@ pub struct Observed {
     pub scaling: BTreeMap<VariantName, Scaling>,
     /// The ARNs of the policies in `scaling`, for the alarms that drive them.
     pub(super) policy_arns: BTreeMap<VariantName, PolicyArns>,
+    /// The ARNs of what can carry a tag of the endpoint.
+    pub(super) taggable: BTreeMap<(VariantName, Tagged), String>,
+    /// The endpoint's tags that go along to whatever is made for it.
+    pub(super) tags_along: Tags,
     /// The names of the alarms that AWS has made for our target tracking.
     pub(super) tracking_alarms: BTreeMap<VariantName, Vec<String>>,
 }
@@ -133,7 +139,10 @@ impl Aws {
             tokio::try_join!(self.describe_targets(Some(&ids), &label), policies_and_actions)?;
         for ((variant, id), (policies, actions)) in variants.into_iter().zip(ids).zip(policies_and_actions) {
             let (mut scaling, mut arns) = (Scaling::default(), PolicyArns::new());
-            scaling.target = targets.remove(&id);
+            if let Some(Registered { target, arn }) = targets.remove(&id) {
+                scaling.target = Some(target);
+                observed.taggable.extend(arn.map(|arn| ((variant.clone(), Tagged::ScalableTarget), arn)));
+            }
             let is_tracking = |policy: &&ScalingPolicy| policy.policy_name == PolicyName::Backlog.as_str();
             let alarms_made = policies.iter().filter(is_tracking).flat_map(ScalingPolicy::alarms);
             let names = alarms_made.map(|alarm| alarm.alarm_name.clone()).collect();
@@ -144,7 +153,12 @@ impl Aws {
             for action in actions {
                 add_action(&mut scaling, &action);
             }
-            add_alarms(&mut scaling, &arns, alarms.remove(&variant).unwrap_or_default());
+            let alarms = alarms.remove(&variant).unwrap_or_default();
+            let alarm_arn = |(kind, alarm): (&AlarmKind, &MetricAlarm)| {
+                Some(((variant.clone(), Tagged::Alarm(*kind)), alarm.alarm_arn.clone()?))
+            };
+            observed.taggable.extend(alarms.iter().filter_map(alarm_arn));
+            add_alarms(&mut scaling, &arns, alarms);
             observed.scaling.insert(variant.clone(), scaling);
             observed.policy_arns.insert(variant, arns);
         }
@@ -161,6 +175,8 @@ impl Observed {
             status: None,
             scaling: BTreeMap::new(),
             policy_arns: BTreeMap::new(),
+            taggable: BTreeMap::new(),
+            tags_along: Tags::new(),
             tracking_alarms: BTreeMap::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use aws_sdk_applicationautoscaling::operation as autoscaling;
 use aws_sdk_cloudwatch::operation as cloudwatch;
+use aws_sdk_eventbridge::operation as events;
 use aws_sdk_resourcegroupstagging::operation as tagging;
 use aws_sdk_sagemaker::operation as sagemaker;
 use aws_sdk_sqs::operation as sqs;
@@ -62,16 +63,22 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
         autoscaling::describe_scaling_policies::DescribeScalingPoliciesError,
         autoscaling::describe_scheduled_actions::DescribeScheduledActionsError,
         autoscaling::describe_scaling_activities::DescribeScalingActivitiesError,
+        autoscaling::list_tags_for_resource::ListTagsForResourceError,
+        autoscaling::tag_resource::TagResourceError,
         cloudwatch::describe_alarms::DescribeAlarmsError,
         cloudwatch::put_metric_alarm::PutMetricAlarmError,
         cloudwatch::delete_alarms::DeleteAlarmsError,
         cloudwatch::get_metric_data::GetMetricDataError,
+        cloudwatch::list_tags_for_resource::ListTagsForResourceError,
+        cloudwatch::tag_resource::TagResourceError,
+        events::put_events::PutEventsError,
         sagemaker::add_tags::AddTagsError,
         sagemaker::delete_tags::DeleteTagsError,
         sagemaker::describe_endpoint::DescribeEndpointError,
         sagemaker::describe_endpoint_config::DescribeEndpointConfigError,
         sagemaker::list_endpoints::ListEndpointsError,
         sagemaker::list_tags::ListTagsError,
+        sagemaker::update_endpoint_weights_and_capacities::UpdateEndpointWeightsAndCapacitiesError,
         tagging::get_resources::GetResourcesError,
         sqs::send_message_batch::SendMessageBatchError,
     ]

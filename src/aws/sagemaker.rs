@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
 use aws_sdk_sagemaker::types::{
-    EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary, Tag,
+    DesiredWeightAndCapacity, EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary, Tag,
 };
 
 use super::{ApiError, Aws, Observed};
@@ -110,6 +110,30 @@ impl Aws {
                 sent.map(|_| ()).map_err(|error| ApiError::new("DeleteTags", &resource, &error))
             }
         }
+    }
+
+    /// Asks for so many instances of each of the variants. The endpoint is Updating then.
+    ///
+    /// # Errors
+    /// When `UpdateEndpointWeightsAndCapacities` fails: say, since the endpoint is being updated already.
+    pub(super) async fn set_desired_instances(
+        &self,
+        observed: &Observed,
+        wanted: impl Iterator<Item = (&VariantName, i32)>,
+    ) -> Result<(), ApiError> {
+        const OPERATION: &str = "UpdateEndpointWeightsAndCapacities";
+        let resource = format!("endpoint {}", observed.name);
+        let wanted = wanted.map(|(variant, instances)| {
+            DesiredWeightAndCapacity::builder().variant_name(variant.as_str()).desired_instance_count(instances).build()
+        });
+        let sent = self
+            .sagemaker
+            .update_endpoint_weights_and_capacities()
+            .endpoint_name(observed.name.as_str())
+            .set_desired_weights_and_capacities(Some(wanted.collect()))
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| ApiError::new(OPERATION, &resource, &error))
     }
 
     /// The name of the endpoint with this ARN, in its own spelling: ARNs are in lower case, names need not be.

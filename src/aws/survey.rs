@@ -50,7 +50,7 @@ impl Aws {
         let mut variants: BTreeMap<(EndpointName, VariantName), (Scaling, PolicyArns)> = BTreeMap::new();
         for (id, target) in targets {
             if let Some(variant) = variant_of(&id) {
-                variants.entry(variant).or_default().0.target = Some(target);
+                variants.entry(variant).or_default().0.target = Some(target.target);
             }
         }
         for policy in policies {

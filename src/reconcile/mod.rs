@@ -4,6 +4,7 @@
 //! variant, and the difference to the observed one is a plan, a list of [`Change`]s that leaves nothing to choose.
 
 mod activities;
+mod along;
 mod desired;
 mod endpoint;
 mod explain;
@@ -23,6 +24,7 @@ pub use activities::{
     ACTIVITIES_ON_A_PAGE, ActivityStatus, Attempt, Author, LastAction, Obstacle, ScalingActivity, Starts, author,
     last_action, median_start, open_attempt, refusal, starts,
 };
+pub use along::{Present, plan_tags, tags_along};
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
@@ -33,7 +35,7 @@ pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
     resource_id, variant_of,
 };
-pub use plan::{Change, Removal, Standing, VariantPlan, configure, remove};
+pub use plan::{Change, Removal, Standing, Tagged, VariantPlan, configure, remove};
 pub use scaling::{
     Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
     ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,

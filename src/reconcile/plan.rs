@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::endpoint::Tags;
 use super::names::{AlarmKind, PolicyName, VariantName};
 use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended};
 
@@ -21,6 +22,17 @@ pub enum Change {
     DeleteAlarms(Vec<AlarmKind>),
     /// Takes the target's policies and scheduled actions with it.
     DeregisterScalableTarget,
+    /// Gives something that exists the endpoint's tags that are to go along.
+    TagResource(Tagged, Tags),
+    /// The number of instances, by a person's wish and never by a setting. Always the last of its variant.
+    SetDesiredInstances(i32),
+}
+
+/// What can carry a tag of the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tagged {
+    ScalableTarget,
+    Alarm(AlarmKind),
 }
 
 /// The changes of one variant, in the order in which they are made.
@@ -212,6 +224,8 @@ mod tests {
                 | Change::DeleteScheduledAction(_)
                 | Change::DeleteAlarms(_)
                 | Change::DeregisterScalableTarget => "delete",
+                Change::TagResource(..) => "tag",
+                Change::SetDesiredInstances(_) => "count",
             })
             .collect();
         assert_eq!(kinds, ["register", "scale-to-zero-wake", "alarm", "scale-to-zero-backlog"]);

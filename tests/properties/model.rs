@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sagemaker_scale_to_zero::reconcile::{
     Alarm, AlarmKind, Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, FindingCode, Foreign,
     ForeignKind, Hosting, Inference, PolicyName, PolicyType, Readings, Removal, Request, Rules, ScalableTarget,
-    Scaling, ScalingPolicy, ScheduledAction, Tags, TargetTracking, Variant, VariantName, decide, explain,
+    Scaling, ScalingPolicy, ScheduledAction, Tagged, Tags, TargetTracking, Variant, VariantName, decide, explain,
 };
 
 pub(crate) fn endpoint_name() -> EndpointName {
@@ -223,6 +223,13 @@ impl Account {
                 resources.policies.clear();
                 resources.actions.clear();
             }
+            Change::TagResource(Tagged::ScalableTarget, _) => {
+                resources.target.as_ref().ok_or("ObjectNotFoundException: no scalable target")?;
+            }
+            Change::TagResource(Tagged::Alarm(kind), _) => {
+                resources.alarms.get(kind).ok_or("ResourceNotFound: no such alarm")?;
+            }
+            Change::SetDesiredInstances(wanted) => live.ok_or("no such variant")?.1 = *wanted,
         }
         Ok(())
     }

@@ -1,0 +1,54 @@
+//! Tags of an endpoint that go along to what is made for it: read where they may be missing, and put there.
+
+use futures_util::future::try_join_all;
+
+use super::cloudwatch::tag;
+use super::{ApiError, Aws, Observed};
+use crate::reconcile::{Present, Tagged, Tags};
+
+impl Aws {
+    /// The tags of everything that was observed and can carry some. A call each, side by side.
+    ///
+    /// # Errors
+    /// Whatever `ListTagsForResource` fails for good.
+    pub async fn tags_present(&self, observed: &Observed) -> Result<Present, ApiError> {
+        let reads = observed.taggable.iter().map(|((variant, what), arn)| async move {
+            let label = format!("endpoint {}, variant {variant}", observed.name);
+            let tags = match what {
+                Tagged::ScalableTarget => self.list_target_tags(arn, &label).await?,
+                Tagged::Alarm(_) => self.list_alarm_tags(arn, &label).await?,
+            };
+            Ok(((variant.clone(), *what), tags))
+        });
+        Ok(try_join_all(reads).await?.into_iter().collect())
+    }
+
+    async fn list_target_tags(&self, arn: &str, label: &str) -> Result<Tags, ApiError> {
+        let listed = self.autoscaling.list_tags_for_resource().resource_arn(arn).send().await;
+        let listed = listed.map_err(|error| ApiError::new("ListTagsForResource", label, &error))?;
+        Ok(listed.tags.unwrap_or_default().into_iter().collect())
+    }
+
+    async fn list_alarm_tags(&self, arn: &str, label: &str) -> Result<Tags, ApiError> {
+        let listed = self.cloudwatch.list_tags_for_resource().resource_arn(arn).send().await;
+        let listed = listed.map_err(|error| ApiError::new("ListTagsForResource", label, &error))?;
+        let pair = |tag: aws_sdk_cloudwatch::types::Tag| Some((tag.key?, tag.value?));
+        Ok(listed.tags.unwrap_or_default().into_iter().filter_map(pair).collect())
+    }
+
+    /// Adds these tags to those that something has.
+    pub(super) async fn tag(&self, what: Tagged, arn: &str, tags: &Tags, label: &str) -> Result<(), ApiError> {
+        match what {
+            Tagged::ScalableTarget => {
+                let tags = tags.clone().into_iter().collect();
+                let sent = self.autoscaling.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+                sent.map(|_| ()).map_err(|error| ApiError::new("TagResource", label, &error))
+            }
+            Tagged::Alarm(_) => {
+                let tags = tags.iter().map(tag).collect();
+                let sent = self.cloudwatch.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+                sent.map(|_| ()).map_err(|error| ApiError::new("TagResource", label, &error))
+            }
+        }
+    }
+}
