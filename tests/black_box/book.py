@@ -26,9 +26,9 @@ def blocks(kind: str) -> dict[str, str]:
     return dict(found)
 
 
-def shell_blocks() -> list[str]:
+def shell_blocks(text: str = BOOK) -> list[str]:
     """Those inside a list as well."""
-    return re.findall(r"```sh\n(.*?) *```\n", BOOK, re.DOTALL)
+    return re.findall(r"```sh\n(.*?) *```\n", text, re.DOTALL)
 
 
 def table(name: str) -> list[list[str]]:

@@ -407,7 +407,7 @@ def test_lambda_and_application_auto_scaling_get_what_they_ask_of_the_role() -> 
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
     }
-    assert granted_actions("vouched-for-by-application-auto-scaling") == {
+    assert granted_actions("needed-by-application-auto-scaling") == {
         "cloudwatch:DeleteAlarms",
         "cloudwatch:PutMetricAlarm",
         "iam:CreateServiceLinkedRole",
