@@ -10,11 +10,10 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
-use crate::answer::{Answer, Outcome, Reply};
+use crate::answer::{Answer, Explanation, Outcome, Reply};
 use crate::aws::{Aws, Observed};
 use crate::config::Config;
 use crate::error::Error;
-use crate::explanation::Explanation;
 use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{

@@ -18,7 +18,6 @@ pub mod aws;
 pub mod config;
 #[cfg(feature = "lambda")]
 pub mod error;
-pub mod explanation;
 #[cfg(feature = "lambda")]
 pub mod handler;
 pub mod metrics;

@@ -36,3 +36,7 @@ def table(name: str) -> list[list[str]]:
     found = re.findall(rf"<!-- table: {name} -->\n((?:\|.*\n)+)", BOOK)
     assert len(found) == 1, f"there are {len(found)} tables of {name}"
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in found[0].splitlines()[2:]]
+
+
+def plain(cell: str) -> str:
+    return cell.strip().strip("`")

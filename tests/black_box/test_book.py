@@ -13,8 +13,9 @@ from typing import Any
 import botocore.session
 import jmespath
 import pytest
-from book import BOOK, PAGES, README, blocks, shell_blocks, table
+from book import BOOK, PAGES, README, blocks, plain, shell_blocks, table
 from botocore import xform_name
+from sources import arms, source
 from support import (
     ENABLED,
     PREFIX,
@@ -36,24 +37,11 @@ from local.faults import Fault
 from local.runtime import Function
 from tools.verify.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
 
-SOURCES = ROOT / "src"
-
 # What a cell without a value holds.
 NONE = "\N{EN DASH}"
 
 # What differs from one run to the next.
 VARIABLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d+ ms\b")
-
-
-def plain(cell: str) -> str:
-    return cell.strip().strip("`")
-
-
-def arms(path: str, function: str) -> list[str]:
-    """The words that a Rust function gives for the variants of an enum, in its order."""
-    body = re.search(rf"( *)(?:pub )?fn {function}\(.*?\n\1}}\n", (SOURCES / path).read_text(), re.DOTALL)
-    assert body, f"there is no function {function} in {path}"
-    return re.findall(r'=> "([^"]+)"', body[0])
 
 
 # What the executable answers.
@@ -270,30 +258,30 @@ def test_every_value_that_is_written_down_is_accepted(aws: LocalAws, function: F
 
 
 def test_the_outcomes_are_those_of_the_sources() -> None:
-    of_all = re.findall(r'"outcome": "(\w+)"', (SOURCES / "answer.rs").read_text())
-    assert [plain(row[0]) for row in table("outcomes")] == arms("answer.rs", "as_str") + of_all
+    of_all = re.findall(r'"outcome": "(\w+)"', source("answer"))
+    assert [plain(row[0]) for row in table("outcomes")] == arms("answer", "as_str") + of_all
 
 
 def test_the_reasons_are_those_of_the_sources() -> None:
-    assert [plain(row[0]) for row in table("reasons")] == arms("answer.rs", "reason_code")
+    assert [plain(row[0]) for row in table("reasons")] == arms("answer", "reason_code")
 
 
 def test_the_findings_are_those_of_the_sources() -> None:
-    assert [plain(row[0]) for row in table("findings")] == arms("explanation.rs", "finding_code")
+    assert [plain(row[0]) for row in table("findings")] == arms("answer", "finding_code")
 
 
 def test_a_finding_is_about_what_the_sources_know() -> None:
     words = {word for row in table("findings") for word in row[1].split(", ")}
-    assert words == set(arms("explanation.rs", "about_word"))
+    assert words == set(arms("answer", "about_word"))
 
 
 def test_every_change_is_named() -> None:
-    for change in arms("answer.rs", "change_code"):
+    for change in arms("answer", "change_code"):
         assert f"`{change}`" in BOOK
 
 
 def test_the_error_types_are_those_of_the_sources() -> None:
-    at_start = re.findall(r'ERROR_TYPE: &str = "(\w+)"', (SOURCES / "main.rs").read_text())
+    at_start = re.findall(r'ERROR_TYPE: &str = "(\w+)"', source("main.rs"))
     known = arms("error.rs", "error_type") + arms("aws/error.rs", "error_type") + at_start
 
     assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::answer::change_code;
+use super::changes::change_code;
 use crate::reconcile::{
     About, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference, PolicyName,
     Scaling, VariantName, Wish, explain, pending_changes,

@@ -1,0 +1,74 @@
+//! The answer about all endpoints, as JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::endpoint::{Answer, Outcome};
+use crate::reconcile::EndpointName;
+
+/// The answer about all endpoints.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FleetAnswer {
+    pub endpoints: usize,
+    pub counts: BTreeMap<&'static str, usize>,
+    /// Those that are neither `unchanged` nor `skipped`, or whose status tag changes; as far as they fit.
+    results: Vec<Value>,
+    results_bytes: usize,
+    /// How many results didn't fit.
+    left_off: usize,
+    /// The first of those that somebody has to see to, each with its outcome: for the log.
+    pub concerns: Vec<String>,
+    /// How many endpoints were handed to the work queue.
+    pub queued: usize,
+    /// The endpoint behind which there was no time left.
+    pub after: Option<EndpointName>,
+}
+
+/// Lambda's answers hold 6 MB; the rest is for what surrounds the results.
+const MOST_RESULT_BYTES: usize = 5_000_000;
+
+/// As many as a line of the log may name.
+const MOST_CONCERNS: usize = 20;
+
+impl FleetAnswer {
+    pub fn add(&mut self, answer: &Answer) {
+        self.endpoints += 1;
+        *self.counts.entry(answer.outcome.as_str()).or_default() += 1;
+        let is_idle = matches!(answer.outcome, Outcome::Unchanged(_) | Outcome::Skipped(_));
+        if is_idle && answer.status_tag.is_none() {
+            return;
+        }
+        let is_concern = matches!(answer.outcome, Outcome::Invalid(_) | Outcome::Conflict { .. });
+        if let (true, Some(endpoint)) = (is_concern && self.concerns.len() < MOST_CONCERNS, &answer.endpoint) {
+            self.concerns.push(format!("{endpoint} {}", answer.outcome.as_str()));
+        }
+        let result = answer.to_json();
+        let bytes = result.to_string().len();
+        if self.results_bytes + bytes > MOST_RESULT_BYTES {
+            self.left_off += 1;
+        } else {
+            self.results_bytes += bytes;
+            self.results.push(result);
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut answer = json!({
+            "outcome": "swept",
+            "endpoints": self.endpoints,
+            "counts": self.counts,
+            "results": self.results,
+        });
+        if self.left_off > 0 {
+            answer["leftOff"] = json!(self.left_off);
+        }
+        if self.queued > 0 {
+            answer["queued"] = json!(self.queued);
+        }
+        if let Some(after) = &self.after {
+            answer["after"] = json!(after.as_str());
+        }
+        answer
+    }
+}

@@ -1,0 +1,45 @@
+//! What the function answers, in words and as JSON: `changes` is the very list of the plan, so `plan` prints what `apply`
+//! does.
+
+mod changes;
+mod endpoint;
+mod explanation;
+mod fleet;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use serde_json::{Value, json};
+
+pub use self::changes::change_code;
+pub use self::endpoint::{Answer, Outcome, reason_code};
+pub use self::explanation::{Explanation, finding_code};
+pub use self::fleet::FleetAnswer;
+
+/// What an invocation answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Endpoint(Answer),
+    Fleet(FleetAnswer),
+    /// For Lambda's SQS event source, which puts the failed messages back.
+    Batch(SqsBatchResponse),
+}
+
+impl Reply {
+    /// `None` for a batch: each message of it has its own.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Self::Endpoint(answer) => Some(answer.outcome.as_str()),
+            Self::Fleet(_) => Some("swept"),
+            Self::Batch(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Endpoint(answer) => answer.to_json(),
+            Self::Fleet(answer) => answer.to_json(),
+            Self::Batch(response) => json!(response),
+        }
+    }
+}
