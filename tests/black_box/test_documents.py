@@ -106,7 +106,7 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, monkeypatch: pytest.
 
 @EACH_DOCUMENT
 def test_every_test_that_is_named_exists(path: Path) -> None:
-    """Names of four words and more, which nothing but a test has here; Terraform's names of resources aside."""
+    """Names of four words and more, which only tests have here, and resources of Terraform."""
     sources = [
         *(ROOT / "src").rglob("*.rs"),
         *(ROOT / "tests").rglob("*.rs"),
