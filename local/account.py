@@ -37,6 +37,7 @@ class Account:
         # Indexes over moto's flat dictionaries, which get slow to search with thousands of endpoints.
         self.endpoints_by_arn: dict[str, FakeEndpoint] = {}
         self.policies: defaultdict[str, dict[str, FakeApplicationAutoscalingPolicy]] = defaultdict(dict)
+        self.ids_in_policies: dict[str, str] = {}
         self.alarm_names: list[str] = []
         # Alarm names by their action's ARN: AWS lists with a step policy the alarms attached to it.
         self.alarms_by_action: defaultdict[str, list[str]] = defaultdict(list)

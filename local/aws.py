@@ -49,6 +49,7 @@ class LocalAws(Scenario):
     rate_limits  calls a second by operation; above it the answer is a throttling error
     amendments   by operation, what changes its whole answer to the function: say, a list that lags behind
     settle_after seconds after which an update or deletion ends by itself; None waits for `settle`
+    recordings   by operation, the recorded answer of AWS that the function gets, byte for byte
     violations   what the function sent that AWS's model of the operation does not allow
     calls        the function's calls so far, in the order of their ends
     """
@@ -69,6 +70,7 @@ class LocalAws(Scenario):
         self.faults: list[Fault] = []
         self.rate_limits: dict[str, float] = {}
         self.amendments: dict[str, Amendment] = {}
+        self.recordings: dict[str, bytes] = {}
         self.violations: list[str] = []
         self.calls: list[Call] = []
 
@@ -118,7 +120,7 @@ class LocalAws(Scenario):
         with self._records:
             self._buckets.clear()
             self.latency, self.page_size = 0.0, None
-            self.faults, self.rate_limits, self.amendments = [], {}, {}
+            self.faults, self.rate_limits, self.amendments, self.recordings = [], {}, {}, {}
             self.violations, self.calls = [], []
 
     def release(self) -> None:
@@ -195,6 +197,9 @@ class LocalAws(Scenario):
     def _result(self, operation: Operation) -> tuple[Answer, str | None]:
         try:
             self._check(operation)
+            recorded = self.recordings.get(operation.name)
+            if recorded is not None and operation.access_key == FUNCTION_ACCESS_KEY:
+                return protocol.recorded(operation, recorded), None
             with self._lock:
                 return protocol.success(operation, self._perform(operation)), None
         except AwsError as failed:

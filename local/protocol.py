@@ -10,6 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,9 @@ SERVICES = {
 }
 
 _CBOR_PATH = re.compile(r"/service/(\w+)/operation/(\w+)")
+# What a JSON encoder can only write as a string, and has to stand there as a number.
+_MARK = "\x00"
+_TIME = re.compile(r'"\\u0000([^"]+)"')
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -90,11 +94,16 @@ def _params(body: bytes, *, is_cbor: bool) -> Any:
 
 
 def success(operation: Operation, result: dict[str, Any]) -> Answer:
-    result = {name: value for name, value in result.items() if value is not None}
+    output = strict.operation_model(operation.service, operation.name).output_shape
+    whole = _typed(output, result) if output else {}
+    return _cbor_answer(200, whole) if operation.is_cbor else _json_answer(operation, 200, whole)
+
+
+def recorded(operation: Operation, body: bytes) -> Answer:
+    """A recorded answer of AWS: byte for byte, or in CBOR with the values of the recording."""
     if operation.is_cbor:
-        output = strict.operation_model(operation.service, operation.name).output_shape
-        return _cbor_answer(200, _typed(output, result) if output else {})
-    return _json_answer(operation, 200, result)
+        return success(operation, json.loads(body))
+    return Answer(200, body, _json_headers(operation))
 
 
 def failure(operation: Operation, error: AwsError) -> Answer:
@@ -119,17 +128,21 @@ def _error_shapes(service: str) -> dict[str, str]:
 def _json_answer(
     operation: Operation, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Answer:
-    return Answer(
-        status,
-        json.dumps(body, default=_json_value).encode(),
-        {"Content-Type": operation.content_type, "x-amzn-RequestId": str(uuid.uuid4()), **(headers or {})},
-    )
+    text = json.dumps(body, default=_json_value)
+    return Answer(status, _TIME.sub(r"\1", text).encode(), {**_json_headers(operation), **(headers or {})})
+
+
+def _json_headers(operation: Operation) -> dict[str, str]:
+    return {"Content-Type": operation.content_type, "x-amzn-RequestId": str(uuid.uuid4())}
 
 
 def _json_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=value.tzinfo or UTC).timestamp()
-    raise TypeError(f"{value!r} has no form in JSON")
+    """AWS writes times as Java writes doubles, with milliseconds: 1516306056.71 as 1.51630605671E9."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} has no form in JSON")
+    seconds = Decimal(round(value.replace(tzinfo=value.tzinfo or UTC).timestamp() * 1000)) / 1000
+    digits = f"{seconds.scaleb(-seconds.adjusted()):f}".rstrip("0")
+    return f"{_MARK}{digits}{'0' if digits.endswith('.') else ''}E{seconds.adjusted()}"
 
 
 def _cbor_answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
@@ -146,7 +159,7 @@ def _cbor_answer(status: int, body: dict[str, Any], headers: dict[str, str] | No
 
 
 def _typed(shape: Shape, value: Any) -> Any:
-    """The value in CBOR's own types: a Threshold of 5 is a float, and a time carries tag 1."""
+    """The value in the types of AWS's model: a Threshold of 5 is a float, and None isn't there."""
     match shape.type_name:
         case "structure":
             return {
@@ -162,5 +175,7 @@ def _typed(shape: Shape, value: Any) -> Any:
             return float(value)
         case "timestamp" if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC)
+        case "timestamp" if isinstance(value, str):
+            return datetime.fromisoformat(value)
         case _:
             return value

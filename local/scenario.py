@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, metrics, sagemaker, targets
+from local.services import activities, metrics, sagemaker, targets
 
 OWNED_PREFIX = "scale-to-zero"
 
@@ -181,6 +181,11 @@ class Scenario:
                 metrics.put_datapoint(self.account(), metric, newest - timedelta(minutes=ago), size)
         return newest
 
+    def change_policy_arns(self, name: str, variant: str = "AllTraffic") -> None:
+        """From now on AWS gives new policies of the variant another id in their ARNs."""
+        with self._lock:
+            self.account().ids_in_policies.pop(targets.resource_id(name, variant), None)
+
     def add_activity(
         self,
         name: str,
@@ -188,13 +193,18 @@ class Scenario:
         status: str,
         message: str,
         variant: str = "AllTraffic",
-        minutes_ago: int = 5,
+        minutes_ago: float = 5,
+        seconds: float = 0.5,
+        cause: str = "monitor alarm in state ALARM triggered a policy",
     ) -> None:
-        """Something that Application Auto Scaling did, or tried to."""
+        """Something that Application Auto Scaling did or tried to, in so many seconds unless it goes on."""
         started = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        ended = started + timedelta(seconds=seconds)
         with self._lock:
             resource = targets.resource_id(name, variant)
-            autoscaling.add_activity(self.account(), resource, instances, status, message, started)
+            activities.add(
+                self.account(), resource, instances, status, message, started, cause=cause, ended=ended
+            )
 
     def settle(self) -> None:
         """Ends what is in progress: Updating in InService with the desired instances, Deleting in nothing."""

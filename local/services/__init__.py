@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.account import Account
-from local.services import autoscaling, cloudwatch, events, metrics, sagemaker, sqs, tagging
+from local.services import activities, autoscaling, cloudwatch, events, metrics, sagemaker, sqs, tagging
 
 Perform = Callable[[Account, dict[str, Any]], dict[str, Any]]
 
@@ -34,7 +34,7 @@ OPERATIONS: dict[tuple[str, str], Perform] = {
     ("application-autoscaling", "PutScheduledAction"): autoscaling.put_scheduled_action,
     ("application-autoscaling", "DescribeScheduledActions"): autoscaling.describe_scheduled_actions,
     ("application-autoscaling", "DeleteScheduledAction"): autoscaling.delete_scheduled_action,
-    ("application-autoscaling", "DescribeScalingActivities"): autoscaling.describe_scaling_activities,
+    ("application-autoscaling", "DescribeScalingActivities"): activities.describe_scaling_activities,
     ("application-autoscaling", "TagResource"): autoscaling.tag_resource,
     ("application-autoscaling", "UntagResource"): autoscaling.untag_resource,
     ("application-autoscaling", "ListTagsForResource"): autoscaling.list_tags_for_resource,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ from local.services.targets import (
     drop_policy,
     drop_target,
     find_target,
+    resource_goes_with_dimension,
 )
 
 _RESOURCE_ID = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
@@ -112,7 +112,7 @@ def _bring_into_range(endpoint: Any, variant: dict[str, Any], least: int, most: 
 
 def describe_scalable_targets(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     """AWS wants the resource with a dimension."""
-    _resource_goes_with_dimension(params, "ResourceIds")
+    resource_goes_with_dimension(params, "ResourceIds")
     targets = account.autoscaling.targets.get(DIMENSION, {})
     wanted = params.get("ResourceIds")
     found = targets.values() if wanted is None else [targets[name] for name in wanted if name in targets]
@@ -184,9 +184,17 @@ def put_scaling_policy(account: Account, params: dict[str, Any]) -> dict[str, An
     if existing:
         policy.policy_arn, policy.creation_time = existing.policy_arn, existing.creation_time
         drop_alarms(account, existing)
+    else:
+        own = _id_in_policies(account, policy.resource_id)
+        policy.policy_arn = policy.policy_arn.replace(str(policy._guid), own)
     if kind == "TargetTrackingScaling":
         policy.alarms = _target_tracking_alarms(account, policy)
     return {"PolicyARN": policy.policy_arn, "Alarms": _alarms(account, policy)}
+
+
+def _id_in_policies(account: Account, resource: str) -> str:
+    """AWS gives the policies of a scalable target one id in their ARNs."""
+    return account.ids_in_policies.setdefault(resource, str(uuid.uuid4()))
 
 
 def _check_policy(
@@ -281,7 +289,7 @@ def _target_tracking_alarms(account: Account, policy: FakeApplicationAutoscaling
 
 def describe_scaling_policies(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     """AWS filters by name too."""
-    _resource_goes_with_dimension(params, "ResourceId")
+    resource_goes_with_dimension(params, "ResourceId")
     wanted = params.get("PolicyNames")
     resources = [params["ResourceId"]] if "ResourceId" in params else list(account.policies)
     found = [policy for resource in resources for policy in account.policies[resource].values()]
@@ -342,7 +350,7 @@ def put_scheduled_action(account: Account, params: dict[str, Any]) -> dict[str, 
     account.autoscaling.put_scheduled_action(
         service_namespace=NAMESPACE,
         schedule=schedule,
-        timezone=params.get("Timezone", existing.timezone if existing else "UTC"),
+        timezone=params.get("Timezone", existing.timezone if existing else None),
         scheduled_action_name=params["ScheduledActionName"],
         resource_id=params["ResourceId"],
         scalable_dimension=DIMENSION,
@@ -354,8 +362,8 @@ def put_scheduled_action(account: Account, params: dict[str, Any]) -> dict[str, 
 
 
 def describe_scheduled_actions(account: Account, params: dict[str, Any]) -> dict[str, Any]:
-    """AWS wants the resource with a dimension, as for policies."""
-    _resource_goes_with_dimension(params, "ResourceId")
+    """AWS wants the resource with a dimension, as for policies, and echoes Timezone only if it was sent."""
+    resource_goes_with_dimension(params, "ResourceId")
     found = account.autoscaling.describe_scheduled_actions(
         params.get("ScheduledActionNames"),
         NAMESPACE,
@@ -395,32 +403,6 @@ def delete_scheduled_action(account: Account, params: dict[str, Any]) -> dict[st
     return {}
 
 
-def describe_scaling_activities(account: Account, params: dict[str, Any]) -> dict[str, Any]:
-    """AWS keeps what it did to a scalable target, and tried to, for six weeks; the newest comes first."""
-    _resource_goes_with_dimension(params, "ResourceId")
-    wanted = params.get("ResourceId")
-    found = [activity for activity in account.activities if wanted in (None, activity["ResourceId"])]
-    return {"ScalingActivities": sorted(found, key=lambda activity: activity["StartTime"], reverse=True)}
-
-
-def add_activity(
-    account: Account, resource: str, instances: int, status: str, message: str, started: datetime
-) -> None:
-    """AWS's words for a change of the number of instances."""
-    activity = {
-        "ActivityId": str(uuid.uuid4()),
-        "ServiceNamespace": NAMESPACE,
-        "ResourceId": resource,
-        "ScalableDimension": DIMENSION,
-        "Description": f"Setting desired instance count to {instances}.",
-        "Cause": "monitor alarm in state ALARM triggered a policy",
-        "StartTime": started,
-        "StatusCode": status,
-        "StatusMessage": message,
-    }
-    account.activities.append(activity)
-
-
 def _find_action(account: Account, params: dict[str, Any]) -> FakeScheduledAction | None:
     actions = actions_of(account, params["ResourceId"])
     return next((a for a in actions if a.scheduled_action_name == params["ScheduledActionName"]), None)
@@ -430,12 +412,6 @@ def _require_target(account: Account, params: dict[str, Any]) -> None:
     """AWS has policies and scheduled actions only on a registered target."""
     if params["ResourceId"] not in account.autoscaling.targets.get(DIMENSION, {}):
         raise AwsError("ObjectNotFoundException", f"No scalable target registered for {_described(params)}")
-
-
-def _resource_goes_with_dimension(params: dict[str, Any], member: str) -> None:
-    """AWS: with a scalable dimension, the resource must be given too."""
-    if "ScalableDimension" in params and member not in params:
-        raise AwsError("ValidationException", f"With ScalableDimension, {member} must be given too.")
 
 
 def _described(params: dict[str, Any]) -> str:

@@ -171,6 +171,7 @@ def _described(alarm: Alarm) -> dict[str, Any]:
         "StateValue": alarm.state_value,
         "StateReason": alarm.state_reason,
         "StateUpdatedTimestamp": alarm.state_updated_timestamp,
+        "StateTransitionedTimestamp": alarm.state_updated_timestamp,
     }
 
 

@@ -17,12 +17,14 @@ from local.services import targets
 
 # Any type that moto knows: it takes the place of newer ones while moto looks at them.
 _OLD_INSTANCE_TYPE = "ml.m5.xlarge"
+_IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/model:latest"
 _IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 def create_endpoint_config(account: Account, params: dict[str, Any]) -> dict[str, Any]:
-    """AWS keeps a configuration unchanged once it is made, and has every instance type of its model."""
-    name, variants = params["EndpointConfigName"], params["ProductionVariants"]
+    """AWS keeps a configuration as it was made, gives variants a weight, and has every instance type."""
+    name = params["EndpointConfigName"]
+    variants = [{"InitialVariantWeight": 1.0, **variant} for variant in params["ProductionVariants"]]
     if name in account.sagemaker.endpoint_configs:
         raise AwsError(
             "ValidationException", f'Cannot create already existing endpoint configuration "{name}".'
@@ -78,23 +80,43 @@ def create_endpoint(account: Account, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_endpoint(account: Account, params: dict[str, Any]) -> dict[str, Any]:
-    """AWS tells with AsyncInferenceConfig that an endpoint is asynchronous."""
+    """AWS tells with AsyncInferenceConfig that an endpoint is asynchronous.
+
+    One that is Creating or Failed has no variants, the reason of a failure begins with a blank, and since
+    2026 there is a MetricsConfig that nobody asked for.
+    """
     endpoint = account.endpoint(params["EndpointName"])
     config = account.sagemaker.endpoint_configs.get(endpoint.endpoint_config_name)
     return {
         "EndpointName": endpoint.endpoint_name,
         "EndpointArn": endpoint.arn,
         "EndpointConfigName": endpoint.endpoint_config_name,
-        "ProductionVariants": endpoint.production_variants,
+        "ProductionVariants": (
+            None
+            if endpoint.endpoint_status in ("Creating", "Failed")
+            else [_shown(endpoint, variant) for variant in endpoint.production_variants]
+        ),
         "EndpointStatus": endpoint.endpoint_status,
-        "FailureReason": endpoint.failure_reason,
+        "FailureReason": f" {endpoint.failure_reason}" if endpoint.failure_reason else None,
         "CreationTime": endpoint.creation_time,
         "LastModifiedTime": endpoint.last_modified_time,
         "AsyncInferenceConfig": (config.async_inference_config or None) if config else None,
         "PendingDeploymentSummary": (
             {"EndpointConfigName": endpoint.next_config_name} if endpoint.next_config_name else None
         ),
+        "MetricsConfig": {"EnableDetailedObservability": True},
     }
+
+
+def _shown(endpoint: FakeEndpoint, variant: dict[str, Any]) -> dict[str, Any]:
+    """AWS says which image runs, and of a serverless variant no instance, and no wish once it has settled."""
+    image = {"SpecifiedImage": _IMAGE, "ResolvedImage": _IMAGE, "ResolutionTime": endpoint.creation_time}
+    shown = {"DeployedImages": [image], **variant}
+    if "CurrentServerlessConfig" in variant:
+        shown["CurrentInstanceCount"] = 0
+        if variant.get("DesiredServerlessConfig") == variant["CurrentServerlessConfig"]:
+            del shown["DesiredServerlessConfig"]
+    return shown
 
 
 def list_endpoints(account: Account, params: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Application Auto Scaling keeps them; SageMaker asks for them and takes them away
 
 from __future__ import annotations
 
+from typing import Any
+
 from moto.applicationautoscaling.models import (
     FakeApplicationAutoscalingPolicy,
     FakeScalableTarget,
@@ -12,6 +14,7 @@ from moto.applicationautoscaling.models import (
 )
 
 from local.account import Account
+from local.errors import AwsError
 from local.services import cloudwatch, resource_tags
 
 NAMESPACE = "sagemaker"
@@ -37,6 +40,7 @@ def drop_target(account: Account, endpoint: str, variant: str) -> bool:
     if target is None:
         return False
     resource_tags.forget(account, target.arn)
+    account.ids_in_policies.pop(resource, None)
     for policy in list(account.policies[resource].values()):
         drop_policy(account, policy)
     for action in actions_of(account, resource):
@@ -52,3 +56,9 @@ def drop_policy(account: Account, policy: FakeApplicationAutoscalingPolicy) -> N
 
 def drop_alarms(account: Account, policy: FakeApplicationAutoscalingPolicy) -> None:
     cloudwatch.delete(account, [alarm.name for alarm in policy.alarms])
+
+
+def resource_goes_with_dimension(params: dict[str, Any], member: str) -> None:
+    """AWS: with a scalable dimension, the resource must be given too."""
+    if "ScalableDimension" in params and member not in params:
+        raise AwsError("ValidationException", f"With ScalableDimension, {member} must be given too.")

@@ -171,7 +171,8 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
         endpoint: Endpoint {
             name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,
             status,
-            failure_reason: output.failure_reason,
+            // AWS begins it with a blank.
+            failure_reason: output.failure_reason.map(|reason| reason.trim().to_owned()),
             inference: match output.async_inference_config {
                 Some(_) => Inference::Asynchronous,
                 None => Inference::RealTime,

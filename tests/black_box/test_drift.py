@@ -289,6 +289,7 @@ def deregister(aws: LocalAws) -> None:
 def recreate_wake_policy(aws: LocalAws) -> None:
     """The same policy, but with another ARN, so that the alarm drives what is no more."""
     found = autoscaling(aws, "describe_scaling_policies", PolicyNames=["scale-to-zero-wake"])
+    aws.change_policy_arns("demo")
     delete_wake_policy(aws)
     autoscaling(
         aws,

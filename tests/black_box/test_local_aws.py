@@ -166,7 +166,8 @@ def test_an_endpoint_is_created_updated_and_deleted_over_time(aws: LocalAws) -> 
     aws.create_endpoint("Other")
     config = sagemaker.describe_endpoint(EndpointName="Other")["EndpointConfigName"]
     sagemaker.create_endpoint(EndpointName="Demo", EndpointConfigName=config)
-    assert statuses(aws)[0] == "Creating"
+    creating = sagemaker.describe_endpoint(EndpointName="Demo")
+    assert (creating["EndpointStatus"], "ProductionVariants" in creating) == ("Creating", False)
     create = sagemaker.create_endpoint
     assert error_of(create, EndpointName="demo", EndpointConfigName=config) == "ValidationException"
     aws.settle()
@@ -245,7 +246,7 @@ def test_a_policy_or_action_without_a_target_is_object_not_found(aws: LocalAws) 
         assert error_of(call, **params) == "ObjectNotFoundException", call
 
 
-def test_the_arn_of_a_policy_lasts_until_it_is_deleted(aws: LocalAws) -> None:
+def test_the_arn_of_a_policy_lasts_and_has_the_id_of_its_target(aws: LocalAws) -> None:
     aws.create_endpoint("Demo")
     autoscaling = aws.client("application-autoscaling")
     autoscaling.register_scalable_target(**VARIANT, MinCapacity=0, MaxCapacity=5)
@@ -255,8 +256,8 @@ def test_the_arn_of_a_policy_lasts_until_it_is_deleted(aws: LocalAws) -> None:
 
     first = put()
     assert put() == first
-    autoscaling.delete_scaling_policy(**VARIANT, PolicyName="p")
-    assert put() != first
+    other = autoscaling.put_scaling_policy(**VARIANT, PolicyName="other", **WAKE)["PolicyARN"]
+    assert other == first.removesuffix("p") + "other", "one id in all policies of a target"
 
 
 def test_target_tracking_has_two_alarms_that_come_and_go_with_it(aws: LocalAws) -> None:

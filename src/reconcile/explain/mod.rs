@@ -117,6 +117,10 @@ fn of_endpoint(facts: &Facts, endpoint: &Endpoint) -> Vec<Finding> {
         };
         VariantFacts { facts, settings, variant, scaling, target }.explain(&mut findings);
     }
+    // While it is Creating, and once it has Failed, an endpoint is described without variants: not all of them are gone.
+    if endpoint.variants.is_empty() {
+        return findings;
+    }
     // What variants that are gone left behind counts as drift too.
     for plan in decision.plans() {
         let is_configured = |variant: &Variant| {
