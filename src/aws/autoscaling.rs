@@ -55,8 +55,7 @@ impl Aws {
         resource_ids: Option<&[String]>,
         label: &str,
     ) -> Result<BTreeMap<String, Registered>, ApiError> {
-        let mut found = BTreeMap::new();
-        let mut pages = self
+        let found = self
             .autoscaling
             .describe_scalable_targets()
             .service_namespace(ServiceNamespace::Sagemaker)
@@ -64,15 +63,18 @@ impl Aws {
             .set_resource_ids(resource_ids.map(<[String]>::to_vec))
             .into_paginator()
             .items()
-            .send();
-        while let Some(target) = pages.next().await {
-            let target = target.map_err(|error| ApiError::new("DescribeScalableTargets", label, &error))?;
-            if target.scalable_dimension == DIMENSION {
-                let registered = Registered { target: scalable_target(&target), arn: target.scalable_target_arn };
-                found.insert(target.resource_id, registered);
-            }
-        }
-        Ok(found)
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| ApiError::new("DescribeScalableTargets", label, &error))?;
+        let ours = found.into_iter().filter(|target| target.scalable_dimension == DIMENSION);
+        let registered = ours.map(|target| {
+            (
+                target.resource_id.clone(),
+                Registered { target: scalable_target(&target), arn: target.scalable_target_arn },
+            )
+        });
+        Ok(registered.collect())
     }
 
     /// The policies of a resource, or of the whole Region.
@@ -81,8 +83,7 @@ impl Aws {
         resource_id: Option<&str>,
         label: &str,
     ) -> Result<Vec<SdkPolicy>, ApiError> {
-        let mut found = Vec::new();
-        let mut pages = self
+        let found = self
             .autoscaling
             .describe_scaling_policies()
             .service_namespace(ServiceNamespace::Sagemaker)
@@ -90,14 +91,11 @@ impl Aws {
             .set_resource_id(resource_id.map(str::to_owned))
             .into_paginator()
             .items()
-            .send();
-        while let Some(policy) = pages.next().await {
-            let policy = policy.map_err(|error| ApiError::new("DescribeScalingPolicies", label, &error))?;
-            if policy.scalable_dimension == DIMENSION {
-                found.push(policy);
-            }
-        }
-        Ok(found)
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| ApiError::new("DescribeScalingPolicies", label, &error))?;
+        Ok(found.into_iter().filter(|policy| policy.scalable_dimension == DIMENSION).collect())
     }
 
     /// The scheduled actions of a resource, or of the whole Region.
@@ -106,8 +104,7 @@ impl Aws {
         resource_id: Option<&str>,
         label: &str,
     ) -> Result<Vec<SdkAction>, ApiError> {
-        let mut found = Vec::new();
-        let mut pages = self
+        let found = self
             .autoscaling
             .describe_scheduled_actions()
             .service_namespace(ServiceNamespace::Sagemaker)
@@ -115,14 +112,11 @@ impl Aws {
             .set_resource_id(resource_id.map(str::to_owned))
             .into_paginator()
             .items()
-            .send();
-        while let Some(action) = pages.next().await {
-            let action = action.map_err(|error| ApiError::new("DescribeScheduledActions", label, &error))?;
-            if action.scalable_dimension == Some(DIMENSION) {
-                found.push(action);
-            }
-        }
-        Ok(found)
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| ApiError::new("DescribeScheduledActions", label, &error))?;
+        Ok(found.into_iter().filter(|action| action.scalable_dimension == Some(DIMENSION)).collect())
     }
 
     /// What was done to a resource in the last six weeks, or tried: one page, as AWS lists the newest first.
