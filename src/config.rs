@@ -18,15 +18,81 @@ pub struct Config {
     pub metrics: bool,
     /// Whether the function keeps the status tag. If not, it takes none away either, for it has no part in tags then.
     pub status_tag: bool,
+    /// What becomes of everything that the function made when its stack is deleted.
+    pub on_delete: OnDelete,
 }
 
-/// All environment variables that can't be used, each with what would be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    Keep,
+    Remove,
+}
+
+impl OnDelete {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "keep" => Some(Self::Keep),
+            "remove" => Some(Self::Remove),
+            _ => None,
+        }
+    }
+}
+
+/// An environment variable that can't be used, and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidConfiguration(Vec<String>);
+pub struct BadVariable {
+    variable: String,
+    value: String,
+    problem: String,
+}
+
+impl BadVariable {
+    /// In the words of whoever deploys the template, whose parameters these are.
+    #[must_use]
+    pub fn of_parameter(&self) -> String {
+        let Self { variable, value, problem } = self;
+        format!("parameter {}: {variable}={value:?} {problem}", parameter(variable))
+    }
+}
+
+impl fmt::Display for BadVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, value, problem } = self;
+        write!(f, "environment variable {variable}={value:?} {problem}")
+    }
+}
+
+/// The template's parameter of an environment variable: `DefaultMaxCapacity` of `DEFAULT_MAX_CAPACITY`.
+fn parameter(variable: &str) -> String {
+    let capitalised = |word: &str| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_owned() + &rest.to_lowercase()
+    };
+    variable.split('_').map(capitalised).collect()
+}
+
+/// All environment variables that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidConfiguration {
+    bad: Vec<BadVariable>,
+    /// Whether a stack has deployed the function, and asks it about its parameters.
+    pub is_of_stack: bool,
+}
+
+impl InvalidConfiguration {
+    /// The fixed `errorType`.
+    pub const ERROR_TYPE: &str = "InvalidConfiguration";
+
+    /// In the words of whoever deploys the template.
+    #[must_use]
+    pub fn of_parameters(&self) -> String {
+        self.bad.iter().map(BadVariable::of_parameter).collect::<Vec<_>>().join("; ")
+    }
+}
 
 impl fmt::Display for InvalidConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
+        f.write_str(&self.bad.iter().map(BadVariable::to_string).collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -41,7 +107,8 @@ impl Config {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
         let mut refuse = |variable: &str, value: &str, problem: &str| {
-            problems.push(format!("environment variable {variable}={value:?} {problem}"));
+            let (variable, value, problem) = (variable.to_owned(), value.to_owned(), problem.to_owned());
+            problems.push(BadVariable { variable, value, problem });
         };
 
         let documented = Rules::default();
@@ -109,11 +176,20 @@ impl Config {
                 true
             }
         });
+        let on_delete = lookup("ON_DELETE");
+        let is_of_stack = on_delete.as_deref().and_then(OnDelete::parse).is_some();
+        let on_delete = match on_delete.as_deref() {
+            None => OnDelete::Keep,
+            Some(text) => OnDelete::parse(text).unwrap_or_else(|| {
+                refuse("ON_DELETE", text, "must be keep or remove");
+                OnDelete::Keep
+            }),
+        };
         if problems.is_empty() {
             let rules = Rules { tag_prefix, manage, defaults, capacity_limit };
-            Ok(Self { rules, work_queue_url, metrics, status_tag })
+            Ok(Self { rules, work_queue_url, metrics, status_tag, on_delete })
         } else {
-            Err(InvalidConfiguration(problems))
+            Err(InvalidConfiguration { bad: problems, is_of_stack })
         }
     }
 }
@@ -220,6 +296,7 @@ mod tests {
             ("WORK_QUEUE_URL", "work"),
             ("METRICS", "true"),
             ("STATUS_TAG", "OFF"),
+            ("ON_DELETE", "purge"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert!(error.contains(&format!("{variable}={value:?}")), "{error}");

@@ -6,12 +6,15 @@ use std::time::Duration;
 use lambda_runtime::Diagnostic;
 
 use crate::aws::ApiError;
+use crate::config::InvalidConfiguration;
 use crate::payload::InvalidPayload;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     InvalidPayload(#[from] InvalidPayload),
+    #[error(transparent)]
+    InvalidConfiguration(#[from] InvalidConfiguration),
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(
@@ -20,6 +23,12 @@ pub enum Error {
         after.as_millis()
     )]
     DeadlineExceeded { subject: String, after: Duration },
+    #[error(
+        "{request} of the stack: the answer {status} could not be delivered to {why}; CloudFormation waits for it until \
+         ServiceTimeout, and Lambda tries again meanwhile; check that the function reaches S3 (a gateway endpoint, in \
+         private subnets); the answer's reason was: {reason}"
+    )]
+    StackUnanswered { request: &'static str, status: &'static str, reason: String, why: String },
     #[error("{failed} of {endpoints} endpoints failed, the others are done; the first failure: {first}")]
     Fleet { failed: usize, endpoints: usize, first: Box<Error> },
 }
@@ -31,6 +40,8 @@ impl Error {
         match self {
             Self::InvalidPayload(_) => "InvalidPayload",
             Self::Api(error) => error.kind.error_type(),
+            Self::InvalidConfiguration(_) => InvalidConfiguration::ERROR_TYPE,
+            Self::StackUnanswered { .. } => "StackUnanswered",
             Self::DeadlineExceeded { .. } => "DeadlineExceeded",
             Self::Fleet { first, .. } => first.error_type(),
         }

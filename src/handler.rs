@@ -136,7 +136,11 @@ impl Function {
                 self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), hints).await.map(Reply::Endpoint)
             }
             Invocation::Explain { name } => self.explain(&name, deadline).await.map(Reply::Endpoint),
-            Invocation::Fleet { verb, after } => self.sweep(verb, after.as_ref(), deadline).await.map(Reply::Fleet),
+            Invocation::Fleet { verb, after } => self
+                .sweep(verb, after.as_ref(), self.config.work_queue_url.as_deref(), deadline)
+                .await
+                .map(Reply::Fleet),
+            Invocation::Stack(event) => self.answer_stack(&event, deadline).await.map(Reply::Stack),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
         }
     }
@@ -277,6 +281,10 @@ impl Function {
         let reason = endpoint.failure_reason.as_deref()?;
         let way_through = way_to_another_instance_type(&self.config.rules, reason).map(|way| format!("; {way}"));
         Some(format!("the endpoint's last update failed: {reason}{}", way_through.unwrap_or_default()))
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.now)()
     }
 
     /// For decisions: the years that a timestamp can't hold are none in which this runs.

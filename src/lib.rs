@@ -15,6 +15,8 @@ pub mod advise;
 pub mod answer;
 #[cfg(feature = "lambda")]
 pub mod aws;
+pub mod check;
+pub mod cloudformation;
 pub mod config;
 #[cfg(feature = "lambda")]
 pub mod error;
@@ -25,6 +27,8 @@ pub mod payload;
 pub mod prices;
 pub mod reconcile;
 pub mod savings;
+#[cfg(feature = "lambda")]
+pub mod stack;
 #[cfg(feature = "lambda")]
 mod sweep;
 #[cfg(feature = "lambda")]

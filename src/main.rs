@@ -8,6 +8,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use sagemaker_scale_to_zero::aws::Aws;
 use sagemaker_scale_to_zero::config::{Config, InvalidConfiguration};
 use sagemaker_scale_to_zero::handler::Function;
+use sagemaker_scale_to_zero::stack::Misconfigured;
 use sagemaker_scale_to_zero::telemetry;
 use serde_json::Value;
 
@@ -16,14 +17,24 @@ use serde_json::Value;
 async fn main() -> ExitCode {
     telemetry::start(env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
     let config = match Config::read(|name| env::var(name).ok()) {
-        Ok(config) => config,
-        Err(error) => return refuse_to_start(&error).await,
+        // CloudFormation waits to hear why, and a function that stopped here couldn't tell.
+        Err(error) if !error.is_of_stack => return refuse_to_start(&error).await,
+        config => config,
     };
     let has_own_retries = ["AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"].iter().any(|name| env::var_os(name).is_some());
     let aws = Aws::connect(has_own_retries).await;
-    let function = Function::new(aws, config, SystemTime::now);
-    let handler = service_fn(|event: LambdaEvent<Value>| function.handle(event));
-    match lambda_runtime::run(handler).await {
+    let ended = match config {
+        Ok(config) => {
+            let function = Function::new(aws, config, SystemTime::now);
+            lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| function.handle(event))).await
+        }
+        Err(error) => {
+            tracing::error!(error_type = InvalidConfiguration::ERROR_TYPE, "{error}");
+            let function = Misconfigured::new(aws, error);
+            lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| function.handle(event))).await
+        }
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error_type = "RuntimeFailed", "{error}");
@@ -34,9 +45,9 @@ async fn main() -> ExitCode {
 
 /// Tells Lambda and the log why, so that whoever deployed a bad value sees its name and not just an exit status.
 async fn refuse_to_start(error: &InvalidConfiguration) -> ExitCode {
-    const ERROR_TYPE: &str = "InvalidConfiguration";
-    tracing::error!(error_type = ERROR_TYPE, "{error}");
-    let diagnostic = Diagnostic { error_type: ERROR_TYPE.to_owned(), error_message: error.to_string() };
+    let error_type = InvalidConfiguration::ERROR_TYPE;
+    tracing::error!(error_type, "{error}");
+    let diagnostic = Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() };
     if let Err(error) = report_init_error(&diagnostic).await {
         tracing::error!(error_type = "RuntimeFailed", "{error}");
     }

@@ -7,6 +7,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::cloudformation::StackEvent;
 use crate::reconcile::{EndpointName, Hints, Rules, VariantName};
 
 /// What the function was invoked to do.
@@ -28,6 +29,8 @@ pub enum Invocation {
     },
     /// Messages of a queue, each with a payload of its own.
     Batch(SqsEvent),
+    /// CloudFormation asks about the function's own stack.
+    Stack(StackEvent),
     /// An event that asks for nothing.
     Ignored { endpoint: Option<EndpointName> },
 }
@@ -55,7 +58,7 @@ impl Invocation {
         match self {
             Self::Endpoint { name, .. } | Self::Explain { name } => Some(name),
             Self::Ignored { endpoint } => endpoint.as_ref(),
-            Self::Fleet { .. } | Self::Batch(_) => None,
+            Self::Fleet { .. } | Self::Batch(_) | Self::Stack(_) => None,
         }
     }
 }
@@ -66,7 +69,7 @@ impl Invocation {
     "{problem}; accepted are {{\"action\": \"apply\", \"plan\", \"explain\" or \"remove\", \"endpoint\": name}}, {{\"action\": \"sweep\", \
      \"plan\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
      Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, \"AWS API Call via CloudTrail\" of aws.sagemaker for \
-     AddTags and DeleteTags, and \"Scheduled Event\""
+     AddTags and DeleteTags, \"Scheduled Event\", and the requests of a custom resource of CloudFormation"
 )]
 pub struct InvalidPayload {
     problem: String,
@@ -97,6 +100,9 @@ pub fn parse(payload: &Value, rules: &Rules) -> Result<Invocation, InvalidPayloa
     }
     if object.contains_key("Records") {
         return batch(payload);
+    }
+    if let Some(event) = StackEvent::parse(object) {
+        return event.map(Invocation::Stack).map_err(|problem| InvalidPayload { problem });
     }
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     match (text("source"), text("detail-type")) {

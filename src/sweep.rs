@@ -47,11 +47,19 @@ struct Work {
 }
 
 impl Function {
-    /// Looks at all endpoints behind `after`.
+    /// The names of all endpoints around which there still is something of ours.
+    pub(crate) async fn endpoints_with_ours(&self) -> Result<Vec<String>, Error> {
+        let survey = self.aws.for_fleet().survey().await?;
+        let with_ours = survey.scaling.iter().filter(|(_, variants)| variants.values().any(Scaling::has_ours));
+        Ok(with_ours.map(|(name, _)| name.to_string()).collect())
+    }
+
+    /// Looks at all endpoints behind `after`. What there is to do goes into the queue, or is done here where there is none.
     pub(crate) async fn sweep(
         &self,
         verb: FleetVerb,
         after: Option<&EndpointName>,
+        queue_url: Option<&str>,
         deadline: Option<Deadline>,
     ) -> Result<FleetAnswer, Error> {
         let aws = &self.aws.for_fleet();
@@ -87,10 +95,10 @@ impl Function {
                 }
             }
             failures.extend(self.clean_up(aws, verb, gone, &mut answer).await);
-            failures.extend(self.hand_out(aws, verb, work, &mut answer).await?);
+            failures.extend(self.hand_out(aws, verb, queue_url, work, &mut answer).await?);
             let is_last = slice.last() == names.last();
             if let (false, Some(last), true) = (is_last, slice.last(), deadline.is_some_and(Deadline::is_near)) {
-                self.hand_over(aws, verb, last).await?;
+                self.hand_over(aws, verb, queue_url, last).await?;
                 answer.after = Some((*last).clone());
                 break;
             }
@@ -189,6 +197,7 @@ impl Function {
         &self,
         aws: &Aws,
         verb: FleetVerb,
+        queue_url: Option<&str>,
         work: Vec<Work>,
         answer: &mut FleetAnswer,
     ) -> Result<Vec<Error>, Error> {
@@ -200,7 +209,7 @@ impl Function {
             FleetVerb::Sweep => Verb::Event,
             FleetVerb::Remove => Verb::Remove,
         };
-        if let Some(url) = &self.config.work_queue_url {
+        if let Some(url) = queue_url {
             let message = |found: &Work| payload::work_message(verb, &found.endpoint, &found.variants);
             aws.enqueue(url, &work.iter().map(message).collect::<Vec<_>>()).await?;
             work.iter().map(|found| &found.planned).for_each(|planned| answer.add(planned));
@@ -226,8 +235,14 @@ impl Function {
     }
 
     /// Leaves the endpoints behind `last` to another invocation. What can't be handed over, the answer names.
-    async fn hand_over(&self, aws: &Aws, verb: FleetVerb, last: &EndpointName) -> Result<(), Error> {
-        match (verb, &self.config.work_queue_url) {
+    async fn hand_over(
+        &self,
+        aws: &Aws,
+        verb: FleetVerb,
+        queue_url: Option<&str>,
+        last: &EndpointName,
+    ) -> Result<(), Error> {
+        match (verb, queue_url) {
             (FleetVerb::Sweep | FleetVerb::Remove, Some(url)) => {
                 Ok(aws.enqueue(url, &[payload::rest_message(verb, last)]).await?)
             }

@@ -13,7 +13,8 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::answer::{Answer, FleetAnswer, Outcome, Reply, change_code, reason_code};
+use crate::answer::{Answer, FleetAnswer, Outcome, Reply, StackAnswer, change_code, reason_code};
+use crate::cloudformation::Verdict;
 use crate::error::Error;
 use crate::metrics::Cost;
 use crate::reconcile::EndpointName;
@@ -86,6 +87,32 @@ pub fn answered(request_id: &str, reply: &Reply, cost: Cost) {
         Reply::Fleet(answer) => fleet_answered(request_id, answer, cost),
         // Each message has a line of its own.
         Reply::Batch(_) => {}
+        Reply::Stack(answer) => stack_answered(request_id, answer, cost),
+    }
+}
+
+fn stack_answered(request_id: &str, answer: &StackAnswer, cost: Cost) {
+    let outcome = StackAnswer::OUTCOME;
+    let (request, status, reason) = (answer.request.as_str(), answer.verdict.status(), answer.verdict.reason());
+    let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
+    match &answer.verdict {
+        Verdict::Success(_) => {
+            tracing::info!(outcome, aws_calls, milliseconds, request_id, "{request} of the stack: {status}: {reason}");
+        }
+        Verdict::Failed(_) => {
+            tracing::error!(outcome, aws_calls, milliseconds, request_id, "{request} of the stack: {status}: {reason}");
+        }
+    }
+}
+
+/// How far the removal of everything has come, where the stack is being deleted.
+pub fn removing(left: Option<&[String]>, problem: Option<&Error>) {
+    let endpoints = left.map(<[String]>::len);
+    let names = left.map(|left| left.join(" "));
+    let problem = problem.map(tracing::field::display);
+    match endpoints {
+        Some(0) => tracing::info!(endpoints, problem, "nothing of the function's is left"),
+        _ => tracing::info!(endpoints, names, problem, "removing what the function made"),
     }
 }
 

@@ -5,6 +5,7 @@ mod changes;
 mod endpoint;
 mod explanation;
 mod fleet;
+mod stack;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ pub use self::changes::change_code;
 pub use self::endpoint::{Answer, Outcome, reason_code};
 pub use self::explanation::{Explanation, finding_code};
 pub use self::fleet::FleetAnswer;
+pub use self::stack::StackAnswer;
 
 /// What an invocation answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,7 @@ pub enum Reply {
     Fleet(FleetAnswer),
     /// For Lambda's SQS event source, which puts the failed messages back.
     Batch(SqsBatchResponse),
+    Stack(StackAnswer),
 }
 
 impl Reply {
@@ -31,6 +34,7 @@ impl Reply {
             Self::Endpoint(answer) => Some(answer.outcome.as_str()),
             Self::Fleet(_) => Some("swept"),
             Self::Batch(_) => None,
+            Self::Stack(_) => Some(StackAnswer::OUTCOME),
         }
     }
 
@@ -40,6 +44,7 @@ impl Reply {
             Self::Endpoint(answer) => answer.to_json(),
             Self::Fleet(answer) => answer.to_json(),
             Self::Batch(response) => json!(response),
+            Self::Stack(answer) => answer.to_json(),
         }
     }
 }

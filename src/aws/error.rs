@@ -147,7 +147,7 @@ impl ApiError {
 }
 
 /// The error and its causes on one line; `SdkError` itself says no more than "dispatch failure".
-fn chain(error: &dyn StdError) -> String {
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -2,11 +2,13 @@
 
 mod apply;
 mod autoscaling;
+mod checks;
 mod cloudwatch;
 mod error;
 mod observe;
 mod queue;
 mod readings;
+mod response;
 mod retry;
 mod sagemaker;
 mod survey;
@@ -32,6 +34,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 pub use apply::Gone;
 pub use error::{ApiError, ApiErrorKind};
 pub use observe::Observed;
+pub use response::Undelivered;
 pub use survey::{Listed, Survey};
 
 /// Where SageMaker publishes the metrics of asynchronous endpoints, and the one dimension that they have
@@ -70,6 +73,10 @@ fn retries(mode: RetryConfig) -> RetryConfig {
     mode.with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_WAIT).with_max_backoff(LONGEST_WAIT)
 }
 
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+}
+
 impl Aws {
     /// Clients by the standard environment of the AWS SDKs. `has_own_retries` tells that this environment says how
     /// often to retry (`AWS_MAX_ATTEMPTS`, `AWS_RETRY_MODE`), which is then heeded.
@@ -78,11 +85,7 @@ impl Aws {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
-        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts);
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts());
         let loader = if has_own_retries { loader } else { loader.retry_config(retries(RetryConfig::standard())) };
         Self::new(loader.load().await, has_own_retries, CallCount::default(), Arc::default())
     }

@@ -26,6 +26,7 @@ REGION = "eu-west-1"
 
 # The property that names a resource of each type. Without it, CloudFormation makes up a new one.
 NAMED_BY = {
+    "AWS::CloudFormation::CustomResource": None,
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::Events::Rule": "Name",

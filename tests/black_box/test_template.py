@@ -56,6 +56,10 @@ INVOKED_BY = {
     "cloudtrail-denied": None,
     "creating": None,
     "deleting": "EndpointStateChange",
+    # By CloudFormation, with the rights of whoever deploys.
+    "custom-resource-create": None,
+    "custom-resource-delete": None,
+    "custom-resource-update": None,
     "explain": None,
     "failed": None,
     "in-service": "EndpointStateChange",
@@ -121,6 +125,7 @@ CALLED = {
     "sagemaker:DescribeEndpointConfig",
     "sagemaker:ListEndpoints",
     "sagemaker:ListTags",
+    "sqs:GetQueueAttributes",
     "sqs:SendMessage",
     "tag:GetResources",
 }
@@ -312,6 +317,7 @@ def test_only_the_queues_that_are_used_can_be_used_and_only_as_they_are() -> Non
         ("lambda", "sqs:DeleteMessage", arn_of("Work")),
         ("lambda", "sqs:GetQueueAttributes", arn_of("Work")),
         ("scaling", "sqs:SendMessage", arn_of("Work")),
+        ("scaling", "sqs:GetQueueAttributes", arn_of("Work")),
     ]
 
 
