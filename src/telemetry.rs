@@ -92,7 +92,7 @@ pub fn answered(request_id: &str, reply: &Reply, cost: Cost) {
 }
 
 fn stack_answered(request_id: &str, answer: &StackAnswer, cost: Cost) {
-    let outcome = StackAnswer::OUTCOME;
+    let outcome = "answered";
     let (request, status, reason) = (answer.request.as_str(), answer.verdict.status(), answer.verdict.reason());
     let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
     match &answer.verdict {

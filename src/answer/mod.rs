@@ -34,7 +34,7 @@ impl Reply {
             Self::Endpoint(answer) => Some(answer.outcome.as_str()),
             Self::Fleet(_) => Some("swept"),
             Self::Batch(_) => None,
-            Self::Stack(_) => Some(StackAnswer::OUTCOME),
+            Self::Stack(_) => Some("answered"),
         }
     }
 

@@ -11,11 +11,9 @@ pub struct StackAnswer {
 }
 
 impl StackAnswer {
-    pub const OUTCOME: &str = "answered";
-
     pub(super) fn to_json(&self) -> Value {
         json!({
-            "outcome": Self::OUTCOME,
+            "outcome": "answered",
             "request": self.request.as_str(),
             "status": self.verdict.status(),
             "reason": self.verdict.reason(),

@@ -281,7 +281,7 @@ def test_every_change_is_named() -> None:
 
 
 def test_the_error_types_are_those_of_the_sources() -> None:
-    at_start = re.findall(r'ERROR_TYPE: &str = "(\w+)"', source("main.rs"))
+    at_start = re.findall(r'ERROR_TYPE: &str = "(\w+)"', source("config.rs"))
     known = arms("error.rs", "error_type") + arms("aws/error.rs", "error_type") + at_start
 
     assert sorted(plain(row[0]) for row in table("errors")) == sorted(known)

@@ -395,13 +395,62 @@ def test_the_code_may_do_what_it_calls_and_nothing_else() -> None:
 
 def test_the_code_calls_what_it_names_in_its_errors() -> None:
     named = set()
-    for path in (ROOT / "src" / "aws").glob("*.rs"):
+    for path in [*(ROOT / "src" / "aws").glob("*.rs"), ROOT / "src" / "check.rs"]:
         named |= set(
             re.findall(
                 r'"((?:Add|Delete|Deregister|Describe|Get|List|Put|Register|Send)[A-Z]\w+)"', path.read_text()
             )
         )
     assert named - {"SendMessageBatch"} | {"SendMessage"} == {action.split(":")[1] for action in CALLED}
+
+
+def test_every_read_that_is_granted_is_tried_when_the_stack_is_checked() -> None:
+    checked = re.findall(r'=> \("([a-z-]+:\w+)", "(\w+)"\)', (ROOT / "src" / "check.rs").read_text())
+    granted = [
+        (action, statement["Sid"])
+        for policy, statement in statements()
+        for action in actions(statement)
+        if policy == "scaling" and re.match(r"[a-z-]+:(Describe|Get|List)", action)
+    ]
+    assert sorted(checked) == sorted(granted)
+
+
+# The check of the stack.
+
+
+def test_the_check_is_asked_again_whenever_something_has_changed_that_it_depends_on() -> None:
+    check = RESOURCES["Check"]["Properties"]
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+    seen = set(referred_to(FUNCTION["Environment"]["Variables"])) & set(PARAMETERS)
+    assert set(check) == {
+        *("ServiceToken", "ServiceTimeout", "Version", "AlarmTopicArn"),
+        *seen,
+        *("PermissionsBoundary", "SubnetIds", "SecurityGroupIds"),
+    }
+    assert check["Version"] == version
+    assert all(check[name] == {"Ref": name} for name in set(check) & set(PARAMETERS))
+
+
+def test_the_check_goes_before_what_the_function_needs_and_not_before_what_invokes_it() -> None:
+    """CloudFormation deletes what refers to something before that."""
+
+    def needed(name: str, found: set[str]) -> set[str]:
+        for other in referred_to(RESOURCES[name]) & set(RESOURCES) - found:
+            found |= {other} | needed(other, found | {other})
+        return found
+
+    assert {"Function", "Role", "Logs", "Work", "FailedInvocations"} <= needed("Check", set())
+    assert not needed("Check", set()) & GENERATED
+    assert "Check" not in referred_to({name: part for name, part in RESOURCES.items() if name != "Check"})
+
+
+@pytest.mark.parametrize("time_out", PARAMETERS["Timeout"]["AllowedValues"])
+def test_cloudformation_waits_for_two_attempts_of_the_function(time_out: int) -> None:
+    waits = resolved(RESOURCES["Check"]["Properties"]["ServiceTimeout"], {"Timeout": str(time_out)})
+    assert 2 * int(time_out) + 60 < waits <= 3600
+
+
+# Permissions.
 
 
 def test_lambda_and_application_auto_scaling_get_what_they_ask_of_the_role() -> None:
