@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::reconcile::{Key, Manage, Rules};
+use crate::reconcile::{Key, Manage, Rules, WakeInstances};
 
 /// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
 const LARGEST_CAPACITY: i32 = i32::MAX;
@@ -147,9 +147,13 @@ impl Config {
                 refuse(&variable, &value, &problem);
             }
         }
+        let wake_instances = match defaults.wake_instances {
+            WakeInstances::Auto => 1,
+            WakeInstances::Fixed(count) => count,
+        };
         let counts = [
             (Key::MinCapacity, defaults.min_capacity),
-            (Key::WakeInstances, defaults.wake_instances),
+            (Key::WakeInstances, wake_instances),
             (Key::WarmCapacity, defaults.warm_capacity),
         ];
         for (key, count) in counts {
@@ -257,7 +261,7 @@ mod tests {
             scale_in_cooldown: 600,
             scale_out_cooldown: 30,
             wake: false,
-            wake_instances: 3,
+            wake_instances: WakeInstances::Fixed(3),
             idle_timeout: Some(600),
             longest_request: Some(480),
             ..Settings::default()
@@ -289,7 +293,7 @@ mod tests {
             ("DEFAULT_BACKLOG_PER_INSTANCE", "0"),
             ("DEFAULT_SCALE_IN_COOLDOWN", "soon"),
             ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
-            ("DEFAULT_WAKE", "yes"),
+            ("DEFAULT_WAKE", "y"),
             ("DEFAULT_WAKE_INSTANCES", "6"),
             ("DEFAULT_IDLE_TIMEOUT", "30s"),
             ("DEFAULT_LONGEST_REQUEST", "2h"),

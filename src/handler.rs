@@ -18,7 +18,8 @@ use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
     Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request,
-    Scaling, SkipReason, VariantName, VariantPlan, decide, status_tag, way_to_another_instance_type,
+    Scaling, SkipReason, VariantName, VariantPlan, after_the_second_look, before_the_second_look, decide, status_tag,
+    way_to_another_instance_type,
 };
 use crate::telemetry;
 
@@ -173,13 +174,52 @@ impl Function {
             Verb::Plan => {}
             Verb::Apply | Verb::Event | Verb::Remove => {
                 if let Some((plans, outcome)) = to_do(&decision) {
-                    aws.apply(&observed, plans, |change| self.made(change)).await?;
-                    answer.outcome = outcome(plans.to_vec());
+                    answer.outcome = match (&decision, &observed.endpoint) {
+                        (Decision::Remove(_, Removal::Complete), Some(endpoint)) => {
+                            self.remove(aws, &observed, endpoint, plans).await?
+                        }
+                        _ => {
+                            aws.apply(&observed, plans, |change| self.made(change)).await?;
+                            outcome(plans.to_vec())
+                        }
+                    };
                 }
                 Self::write_status_tag(aws, &observed, &mut answer).await;
             }
         }
         Ok(answer)
+    }
+
+    /// Takes away what was made for an endpoint that lives on, and looks at it once more before the last trace goes: an alarm
+    /// may have taken its last instance just before nothing could any more.
+    async fn remove(
+        &self,
+        aws: &Aws,
+        observed: &Observed,
+        endpoint: &Endpoint,
+        plans: &[VariantPlan],
+    ) -> Result<Outcome, Error> {
+        let first = |plan: &VariantPlan| VariantPlan {
+            variant: plan.variant.clone(),
+            changes: before_the_second_look(&plan.changes).0.to_vec(),
+        };
+        let mut done: Vec<VariantPlan> = plans.iter().map(first).collect();
+        aws.apply(observed, &done, |change| self.made(change)).await?;
+        let again = if done.iter().all(|plan| plan.changes.is_empty()) {
+            Some(endpoint.clone())
+        } else {
+            aws.look(&observed.name, &endpoint.tags).await?
+        };
+        let (rests, removal) =
+            after_the_second_look(&self.config.rules, endpoint, again.as_ref(), &observed.scaling, plans);
+        aws.apply(observed, &rests, |change| self.made(change)).await?;
+        for (plan, rest) in done.iter_mut().zip(rests) {
+            plan.changes.extend(rest.changes);
+        }
+        Ok(match removal {
+            Removal::Complete => Outcome::Removed(done),
+            Removal::AwaitsInstance => Outcome::Removing(done),
+        })
     }
 
     /// A status tag that can't be written is no failure: the outcome doesn't depend on it, and an endpoint that has as

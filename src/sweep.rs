@@ -147,7 +147,7 @@ impl Function {
         if !is_wanted && !has_ours && !has_status_tag {
             return skipped(SkipReason::NotManaged, Census::default());
         }
-        let endpoint = aws.look(name, tags, scaling).await?;
+        let endpoint = aws.look(name, tags).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
         let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
         let census = Census::of(endpoint.as_ref(), &decision, &planned);
@@ -168,7 +168,7 @@ impl Function {
         name: &EndpointName,
         scaling: &BTreeMap<VariantName, Scaling>,
     ) -> Result<Finding, Error> {
-        let endpoint = aws.look(name, &Tags::new(), scaling).await?;
+        let endpoint = aws.look(name, &Tags::new()).await?;
         let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
         match (endpoint, to_do(&decision)) {
             (None, Some((plans, _))) => Ok(Finding::Gone((name.clone(), plans.to_vec()))),

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::reconcile::{
-    Adjustment, Change, Comparison, EndpointName, MissingData, ScalingPolicy, Statistic, Tagged, VariantPlan,
-    alarm_name, resource_id,
+    Adjustment, Aggregation, Alarm, AlarmInput, Change, EndpointName, Metric, MissingData, PolicyName, ScalingPolicy,
+    StepAdjustment, Tagged, VariantPlan, alarm_name, resource_id,
 };
 
 /// The fixed code of a change.
@@ -49,24 +49,10 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
             json["policyName"] = json!(name.as_str());
             policy_json(policy)
         }
-        Change::PutMetricAlarm(kind, alarm) => json!({
-            "alarmName": alarm_name(endpoint, &plan.variant, *kind),
-            "metricName": alarm.metric.name,
-            "statistic": statistic(alarm.metric.statistic),
-            "comparisonOperator": match alarm.comparison {
-                Comparison::GreaterThanOrEqualToThreshold => "GreaterThanOrEqualToThreshold",
-                Comparison::LessThanThreshold => "LessThanThreshold",
-            },
-            "threshold": alarm.threshold,
-            "period": alarm.period,
-            "evaluationPeriods": alarm.evaluation_periods,
-            "datapointsToAlarm": alarm.datapoints_to_alarm,
-            "treatMissingData": match alarm.missing_data {
-                MissingData::NotBreaching => "notBreaching",
-                MissingData::Missing => "missing",
-            },
-            "policyName": kind.policy().as_str(),
-        }),
+        Change::PutMetricAlarm(kind, alarm) => {
+            json["alarmName"] = json!(alarm_name(endpoint, &plan.variant, *kind));
+            alarm_json(alarm, kind.policy())
+        }
         Change::PutScheduledAction(name, action) => json!({
             "scheduledActionName": name,
             "schedule": action.schedule,
@@ -86,10 +72,44 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
         }
         Change::SetDesiredInstances(instances) => json!({ "instances": instances }),
     };
-    if let (Value::Object(json), Value::Object(fields)) = (&mut json, fields) {
-        json.extend(fields);
-    }
+    merge(&mut json, fields);
     json
+}
+
+fn alarm_json(alarm: &Alarm, policy: PolicyName) -> Value {
+    let mut json = match &alarm.input {
+        AlarmInput::Metric(metric) => metric_json(metric),
+        AlarmInput::Expression(math) => {
+            let metric = |(id, metric): &(String, Metric)| {
+                let mut json = json!({ "id": id });
+                merge(&mut json, metric_json(metric));
+                json
+            };
+            json!({ "expression": math.expression, "metrics": math.metrics.iter().map(metric).collect::<Vec<_>>() })
+        }
+    };
+    let fields = json!({
+        "comparisonOperator": alarm.comparison.as_str(),
+        "threshold": alarm.threshold,
+        "evaluationPeriods": alarm.evaluation_periods,
+        "datapointsToAlarm": alarm.datapoints_to_alarm,
+        "treatMissingData": match alarm.missing_data {
+            MissingData::NotBreaching => "notBreaching",
+            MissingData::Missing => "missing",
+        },
+        "policyName": policy.as_str(),
+    });
+    merge(&mut json, fields);
+    json
+}
+
+fn metric_json(metric: &Metric) -> Value {
+    json!({
+        "namespace": metric.namespace.as_str(),
+        "metricName": metric.name,
+        "statistic": metric.statistic.as_str(),
+        "period": metric.period,
+    })
 }
 
 fn policy_json(policy: &ScalingPolicy) -> Value {
@@ -98,26 +118,50 @@ fn policy_json(policy: &ScalingPolicy) -> Value {
             "policyType": "TargetTrackingScaling",
             "targetValue": tracking.target_value,
             "metricName": tracking.metric.name,
-            "statistic": statistic(tracking.metric.statistic),
+            "statistic": tracking.metric.statistic.as_str(),
             "scaleInCooldown": tracking.scale_in_cooldown,
             "scaleOutCooldown": tracking.scale_out_cooldown,
             "disableScaleIn": tracking.disable_scale_in,
         }),
-        ScalingPolicy::Step(step) => json!({
-            "policyType": "StepScaling",
-            "adjustmentType": match step.adjustment {
-                Adjustment::ChangeInCapacity => "ChangeInCapacity",
-                Adjustment::ExactCapacity => "ExactCapacity",
-            },
-            "scalingAdjustment": step.amount,
-            "cooldown": step.cooldown,
-        }),
+        ScalingPolicy::Step(policy) => {
+            let mut json = json!({
+                "policyType": "StepScaling",
+                "adjustmentType": match policy.adjustment {
+                    Adjustment::ChangeInCapacity => "ChangeInCapacity",
+                    Adjustment::ExactCapacity => "ExactCapacity",
+                },
+                "metricAggregationType": match policy.aggregation {
+                    Aggregation::Average => "Average",
+                    Aggregation::Maximum => "Maximum",
+                },
+            });
+            if let [step] = &policy.steps[..] {
+                json["scalingAdjustment"] = json!(step.amount);
+            } else {
+                json["stepAdjustments"] = policy.steps.iter().map(step_json).collect();
+            }
+            json["cooldown"] = json!(policy.cooldown);
+            json
+        }
     }
 }
 
-fn statistic(statistic: Statistic) -> &'static str {
-    match statistic {
-        Statistic::Average => "Average",
-        Statistic::Maximum => "Maximum",
+/// The bounds are differences to the alarm's threshold; an open one is left out.
+fn step_json(step: &StepAdjustment) -> Value {
+    let mut json = json!({});
+    if let Some(lower) = step.lower {
+        json["metricIntervalLowerBound"] = json!(lower);
+    }
+    if let Some(upper) = step.upper {
+        json["metricIntervalUpperBound"] = json!(upper);
+    }
+    json["scalingAdjustment"] = json!(step.amount);
+    json
+}
+
+/// Adds the fields of an object to another.
+fn merge(json: &mut Value, fields: Value) {
+    if let (Value::Object(json), Value::Object(fields)) = (json, fields) {
+        json.extend(fields);
     }
 }

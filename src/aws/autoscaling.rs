@@ -9,17 +9,17 @@ use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
     PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalableTargetAction,
     ScalingActivity as SdkActivity, ScalingActivityStatusCode, ScalingPolicy as SdkPolicy,
-    ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment, StepScalingPolicyConfiguration, SuspendedState,
-    TargetTrackingScalingPolicyConfiguration,
+    ScheduledAction as SdkAction, ServiceNamespace, StepAdjustment as SdkStep, StepScalingPolicyConfiguration,
+    SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
-    ActivityStatus, Adjustment, Foreign, ForeignKind, Metric, PolicyName, PolicyType, ScalableTarget, Scaling,
-    ScalingActivity, ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Suspended, Tags, TargetTracking,
-    is_owned_action,
+    ActivityStatus, Adjustment, Aggregation, Foreign, ForeignKind, METRIC_PERIOD, Metric, Namespace, PolicyName,
+    PolicyType, ScalableTarget, Scaling, ScalingActivity, ScalingPolicy, ScheduledAction, Statistic, StepAdjustment,
+    StepScaling, Suspended, Tags, TargetTracking, is_owned_action,
 };
 
 const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
@@ -174,16 +174,14 @@ impl Aws {
             .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .policy_name(name.as_str());
-        let built = |built: Result<_, BuildError>| {
-            built.map_err(|error| ApiError::incomplete(OPERATION, resource.label, &error.to_string()))
-        };
+        let unbuilt = |error: BuildError| ApiError::incomplete(OPERATION, resource.label, &error.to_string());
         let request = match policy {
             ScalingPolicy::TargetTracking(tracking) => request
                 .policy_type(SdkPolicyType::TargetTrackingScaling)
-                .target_tracking_scaling_policy_configuration(built(target_tracking(tracking))?),
-            ScalingPolicy::Step(step) => {
-                request.policy_type(SdkPolicyType::StepScaling).step_scaling_policy_configuration(step_scaling(step))
-            }
+                .target_tracking_scaling_policy_configuration(target_tracking(tracking).map_err(unbuilt)?),
+            ScalingPolicy::Step(step) => request
+                .policy_type(SdkPolicyType::StepScaling)
+                .step_scaling_policy_configuration(step_scaling(step).map_err(unbuilt)?),
         };
         let label = format!("{}, policy {name}", resource.label);
         let output = request.send().await.map_err(|error| ApiError::new(OPERATION, &label, &error))?;
@@ -269,10 +267,26 @@ pub(super) fn add_policy(scaling: &mut Scaling, arns: &mut PolicyArns, policy: S
         return;
     };
     match recognise_policy(&policy) {
-        Some(recognised) => _ = scaling.policies.insert(name, recognised),
+        Some(recognised) => {
+            if lacks_an_alarm(&recognised, &policy) {
+                scaling.strays.without_alarm.insert(name);
+            }
+            scaling.policies.insert(name, recognised);
+        }
         None => _ = scaling.strays.policies.insert(name, policy_type(&policy.policy_type)),
     }
     arns.insert(name, policy.policy_arn);
+}
+
+/// Whether target tracking has lost an alarm that it needs: it makes two, and goes by the low one only where it may scale
+/// in. Their names hold `AlarmHigh` and `AlarmLow`
+/// (<https://docs.aws.amazon.com/autoscaling/application/userguide/create-target-tracking-policy-cli.html>).
+fn lacks_an_alarm(recognised: &ScalingPolicy, policy: &SdkPolicy) -> bool {
+    let ScalingPolicy::TargetTracking(tracking) = recognised else { return false };
+    let has = |word: &str| policy.alarms().iter().any(|alarm| alarm.alarm_name.contains(word));
+    // Alarms of other names are ones that we know nothing of.
+    let are_unheard_of = !policy.alarms().is_empty() && !has("AlarmHigh") && !has("AlarmLow");
+    !are_unheard_of && !(has("AlarmHigh") && (tracking.disable_scale_in || has("AlarmLow")))
 }
 
 /// Adds a scheduled action to what is known of its variant.
@@ -371,15 +385,19 @@ fn recognise_tracking(config: &TargetTrackingScalingPolicyConfiguration) -> Opti
         && custom.unit().is_none()
         && custom.namespace() == Some(NAMESPACE)
         && dimension.name() == ENDPOINT_DIMENSION;
-    let statistic = match custom.statistic()? {
-        MetricStatistic::Average => Statistic::Average,
-        MetricStatistic::Maximum => Statistic::Maximum,
-        _ => return None,
-    };
     is_plain.then_some(())?;
+    let statistic = custom.statistic()?.as_str();
     Some(TargetTracking {
         target_value: config.target_value,
-        metric: Metric { name: custom.metric_name()?.to_owned(), endpoint: dimension.value().to_owned(), statistic },
+        metric: Metric {
+            namespace: Namespace::Invocations,
+            name: custom.metric_name()?.to_owned(),
+            endpoint: dimension.value().to_owned(),
+            variant: None,
+            statistic: Statistic::ALL.into_iter().find(|known| known.as_str() == statistic)?,
+            // Target tracking looks at each minute; no policy says otherwise.
+            period: METRIC_PERIOD,
+        },
         scale_in_cooldown: config.scale_in_cooldown().unwrap_or(DEFAULT_COOLDOWN),
         scale_out_cooldown: config.scale_out_cooldown().unwrap_or(DEFAULT_COOLDOWN),
         disable_scale_in: config.disable_scale_in().unwrap_or(false),
@@ -391,12 +409,9 @@ fn target_tracking(tracking: &TargetTracking) -> Result<TargetTrackingScalingPol
     let dimension = MetricDimension::builder().name(ENDPOINT_DIMENSION).value(&metric.endpoint).build()?;
     let custom = CustomizedMetricSpecification::builder()
         .metric_name(&metric.name)
-        .namespace(NAMESPACE)
+        .namespace(metric.namespace.as_str())
         .dimensions(dimension)
-        .statistic(match metric.statistic {
-            Statistic::Average => MetricStatistic::Average,
-            Statistic::Maximum => MetricStatistic::Maximum,
-        })
+        .statistic(MetricStatistic::from(metric.statistic.as_str()))
         .build();
     TargetTrackingScalingPolicyConfiguration::builder()
         .target_value(tracking.target_value)
@@ -408,42 +423,47 @@ fn target_tracking(tracking: &TargetTracking) -> Result<TargetTrackingScalingPol
 }
 
 fn recognise_step(config: &StepScalingPolicyConfiguration) -> Option<StepScaling> {
-    let [step] = config.step_adjustments() else { return None };
-    let is_zero = |bound: f64| bound.abs() < f64::EPSILON;
-    let side = match (step.metric_interval_lower_bound(), step.metric_interval_upper_bound()) {
-        (Some(lower), None) if is_zero(lower) => Step::FromThresholdUp,
-        (None, Some(upper)) if is_zero(upper) => Step::FromThresholdDown,
-        _ => return None,
-    };
-    let adjustment = match config.adjustment_type()? {
-        AdjustmentType::ChangeInCapacity => Adjustment::ChangeInCapacity,
-        AdjustmentType::ExactCapacity => Adjustment::ExactCapacity,
-        _ => return None,
-    };
-    let is_average =
-        config.metric_aggregation_type().is_none_or(|aggregation| *aggregation == MetricAggregationType::Average);
-    (is_average && config.min_adjustment_magnitude().is_none()).then_some(())?;
-    Some(StepScaling {
-        adjustment,
+    config.min_adjustment_magnitude().is_none().then_some(())?;
+    let step = |step: &SdkStep| StepAdjustment {
+        lower: step.metric_interval_lower_bound(),
+        upper: step.metric_interval_upper_bound(),
         amount: step.scaling_adjustment(),
-        step: side,
+    };
+    Some(StepScaling {
+        adjustment: match config.adjustment_type()? {
+            AdjustmentType::ChangeInCapacity => Adjustment::ChangeInCapacity,
+            AdjustmentType::ExactCapacity => Adjustment::ExactCapacity,
+            _ => return None,
+        },
+        aggregation: match config.metric_aggregation_type() {
+            Some(MetricAggregationType::Average) | None => Aggregation::Average,
+            Some(MetricAggregationType::Maximum) => Aggregation::Maximum,
+            Some(_) => return None,
+        },
+        steps: config.step_adjustments().iter().map(step).collect(),
         cooldown: config.cooldown().unwrap_or(DEFAULT_COOLDOWN),
     })
 }
 
-fn step_scaling(step: &StepScaling) -> StepScalingPolicyConfiguration {
-    let bounds = StepAdjustment::builder().scaling_adjustment(step.amount);
-    let adjustment = match step.step {
-        Step::FromThresholdUp => bounds.metric_interval_lower_bound(0.0),
-        Step::FromThresholdDown => bounds.metric_interval_upper_bound(0.0),
+fn step_scaling(policy: &StepScaling) -> Result<StepScalingPolicyConfiguration, BuildError> {
+    let step = |step: &StepAdjustment| {
+        SdkStep::builder()
+            .set_metric_interval_lower_bound(step.lower)
+            .set_metric_interval_upper_bound(step.upper)
+            .scaling_adjustment(step.amount)
+            .build()
     };
-    StepScalingPolicyConfiguration::builder()
-        .adjustment_type(match step.adjustment {
+    let steps: Result<Vec<SdkStep>, BuildError> = policy.steps.iter().map(step).collect();
+    Ok(StepScalingPolicyConfiguration::builder()
+        .adjustment_type(match policy.adjustment {
             Adjustment::ChangeInCapacity => AdjustmentType::ChangeInCapacity,
             Adjustment::ExactCapacity => AdjustmentType::ExactCapacity,
         })
-        .set_step_adjustments(adjustment.build().ok().map(|adjustment| vec![adjustment]))
-        .cooldown(step.cooldown)
-        .metric_aggregation_type(MetricAggregationType::Average)
-        .build()
+        .set_step_adjustments(Some(steps?))
+        .cooldown(policy.cooldown)
+        .metric_aggregation_type(match policy.aggregation {
+            Aggregation::Average => MetricAggregationType::Average,
+            Aggregation::Maximum => MetricAggregationType::Maximum,
+        })
+        .build())
 }

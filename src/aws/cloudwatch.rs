@@ -1,6 +1,4 @@
 //! CloudWatch: the alarms that drive our step policies.
-#![expect(clippy::wildcard_enum_match_arm, reason = "AWS's enums are open; here they are narrowed to ours")]
-
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::types::{
@@ -10,10 +8,10 @@ use aws_sdk_cloudwatch::types::{
 use aws_smithy_types::DateTime;
 
 use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
-use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
+use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE, VARIANT_DIMENSION};
 use crate::reconcile::{
-    Alarm, AlarmKind, BACKLOG_METRIC, Comparison, EndpointName, METRIC_PERIOD, Metric, MissingData, Scaling, Statistic,
-    Tags, VariantName, owned_alarm,
+    Alarm, AlarmInput, AlarmKind, BACKLOG_METRIC, Comparison, EndpointName, METRIC_PERIOD, Metric, MetricMath,
+    MissingData, Namespace, OtherActions, PolicyName, Scaling, Statistic, Tags, VariantName, owned_alarm,
 };
 
 /// The alarms of an endpoint that have our names, by variant.
@@ -24,6 +22,11 @@ const MOST_TO_DELETE: usize = 100;
 const MOST_ON_A_PAGE: i32 = 100;
 /// The most names that one call of `DescribeAlarms` takes.
 const MOST_TO_DESCRIBE: usize = 100;
+/// The most actions of one state of an alarm (`AlarmActions` in the CloudWatch API reference).
+const MOST_ACTIONS: usize = 5;
+
+/// Of the expression of an alarm that has one.
+const EXPRESSION_ID: &str = "e";
 
 impl Aws {
     pub(super) async fn describe_alarms(&self, endpoint: &EndpointName) -> Result<Alarms, ApiError> {
@@ -113,6 +116,7 @@ impl Aws {
         Ok(found)
     }
 
+    /// `action` is the ARN of the policy that the alarm drives.
     pub(super) async fn put_alarm(
         &self,
         resource: Resource<'_>,
@@ -121,34 +125,36 @@ impl Aws {
         action: &str,
         tags: &Tags,
     ) -> Result<(), ApiError> {
-        let dimension = Dimension::builder().name(ENDPOINT_DIMENSION).value(&alarm.metric.endpoint).build();
-        self.cloudwatch
+        let others = alarm.other_actions.alarm.iter().take(MOST_ACTIONS - 1).cloned();
+        let request = self
+            .cloudwatch
             .put_metric_alarm()
             .alarm_name(name)
             .alarm_description(&alarm.description)
             .actions_enabled(true)
-            .alarm_actions(action)
-            .namespace(NAMESPACE)
-            .metric_name(&alarm.metric.name)
-            .dimensions(dimension)
-            .statistic(match alarm.metric.statistic {
-                Statistic::Average => SdkStatistic::Average,
-                Statistic::Maximum => SdkStatistic::Maximum,
-            })
-            .period(alarm.period)
+            .set_alarm_actions(Some([action.to_owned()].into_iter().chain(others).collect()))
+            .set_ok_actions(unless_empty(&alarm.other_actions.ok))
+            .set_insufficient_data_actions(unless_empty(&alarm.other_actions.insufficient_data))
             .evaluation_periods(alarm.evaluation_periods)
             .datapoints_to_alarm(alarm.datapoints_to_alarm)
             .threshold(alarm.threshold)
-            .comparison_operator(match alarm.comparison {
-                Comparison::GreaterThanOrEqualToThreshold => ComparisonOperator::GreaterThanOrEqualToThreshold,
-                Comparison::LessThanThreshold => ComparisonOperator::LessThanThreshold,
-            })
+            .comparison_operator(ComparisonOperator::from(alarm.comparison.as_str()))
             .treat_missing_data(match alarm.missing_data {
                 MissingData::NotBreaching => "notBreaching",
                 MissingData::Missing => "missing",
             })
             // Of an alarm that exists, AWS ignores them.
-            .set_tags((!tags.is_empty()).then(|| tags.iter().map(tag).collect()))
+            .set_tags((!tags.is_empty()).then(|| tags.iter().map(tag).collect()));
+        let request = match &alarm.input {
+            AlarmInput::Metric(metric) => request
+                .namespace(metric.namespace.as_str())
+                .metric_name(&metric.name)
+                .set_dimensions(Some(dimensions(metric)))
+                .statistic(SdkStatistic::from(metric.statistic.as_str()))
+                .period(metric.period),
+            AlarmInput::Expression(math) => request.set_metrics(Some(metric_data_queries(math))),
+        };
+        request
             .send()
             .await
             .map_err(|error| ApiError::new("PutMetricAlarm", &format!("{}, alarm {name}", resource.label), &error))?;
@@ -177,44 +183,30 @@ pub(super) fn add_alarms(scaling: &mut Scaling, arns: &PolicyArns, alarms: BTree
     for (kind, alarm) in alarms {
         match recognise_alarm(&alarm, arns.get(&kind.policy()).map(String::as_str)) {
             Some(alarm) => _ = scaling.alarms.insert(kind, alarm),
-            None => _ = scaling.strays.alarms.insert(kind),
+            None => _ = scaling.strays.alarms.insert(kind, other_actions(&alarm)),
         }
     }
 }
 
 /// `None`: nothing that we would write, or an action that isn't the policy as it exists now.
 fn recognise_alarm(alarm: &MetricAlarm, policy_arn: Option<&str>) -> Option<Alarm> {
-    let [dimension] = alarm.dimensions() else { return None };
-    let [action] = alarm.alarm_actions() else { return None };
-    let is_ours = alarm.actions_enabled() != Some(false)
-        && Some(action.as_str()) == policy_arn
-        && alarm.ok_actions().is_empty()
-        && alarm.insufficient_data_actions().is_empty()
-        && alarm.namespace() == Some(NAMESPACE)
-        && dimension.name() == Some(ENDPOINT_DIMENSION)
-        && alarm.metrics().is_empty()
+    let mut of_ours = alarm.alarm_actions().iter().filter(|action| is_own_policy(action));
+    let drives_its_policy = of_ours.next().map(String::as_str) == policy_arn && of_ours.next().is_none();
+    let is_ours = policy_arn.is_some()
+        && drives_its_policy
+        && alarm.actions_enabled() != Some(false)
         && alarm.unit().is_none()
         && alarm.extended_statistic().is_none();
     is_ours.then_some(())?;
     let evaluation_periods = alarm.evaluation_periods()?;
     Some(Alarm {
         description: alarm.alarm_description().unwrap_or_default().to_owned(),
-        metric: Metric {
-            name: alarm.metric_name()?.to_owned(),
-            endpoint: dimension.value()?.to_owned(),
-            statistic: match alarm.statistic()? {
-                SdkStatistic::Average => Statistic::Average,
-                SdkStatistic::Maximum => Statistic::Maximum,
-                _ => return None,
-            },
-        },
-        comparison: match alarm.comparison_operator()? {
-            ComparisonOperator::GreaterThanOrEqualToThreshold => Comparison::GreaterThanOrEqualToThreshold,
-            ComparisonOperator::LessThanThreshold => Comparison::LessThanThreshold,
-            _ => return None,
+        input: alarm_input(alarm)?,
+        comparison: {
+            let operator = alarm.comparison_operator()?;
+            Comparison::ALL.into_iter().find(|known| known.as_str() == operator.as_str())?
         },
         threshold: alarm.threshold()?,
-        period: alarm.period()?,
         evaluation_periods,
         datapoints_to_alarm: alarm.datapoints_to_alarm().unwrap_or(evaluation_periods),
         missing_data: match alarm.treat_missing_data() {
@@ -222,5 +214,94 @@ fn recognise_alarm(alarm: &MetricAlarm, policy_arn: Option<&str>) -> Option<Alar
             Some("missing") | None => MissingData::Missing,
             Some(_) => return None,
         },
+        other_actions: other_actions(alarm),
     })
+}
+
+/// Whether the action is one of our policies, or was: a policy that is gone leaves its ARN on the alarm.
+fn is_own_policy(action: &str) -> bool {
+    action.rsplit_once(":policyName/").is_some_and(|(_, name)| PolicyName::owned(name).is_some())
+}
+
+fn other_actions(alarm: &MetricAlarm) -> OtherActions {
+    let alarm_actions = alarm.alarm_actions().iter().filter(|action| !is_own_policy(action));
+    OtherActions {
+        alarm: alarm_actions.cloned().collect(),
+        ok: alarm.ok_actions().to_vec(),
+        insufficient_data: alarm.insufficient_data_actions().to_vec(),
+    }
+}
+
+fn alarm_input(alarm: &MetricAlarm) -> Option<AlarmInput> {
+    if alarm.metrics().is_empty() {
+        let statistic = alarm.statistic()?.as_str();
+        return metric(alarm.namespace(), alarm.metric_name(), alarm.dimensions(), statistic, alarm.period())
+            .map(AlarmInput::Metric);
+    }
+    let mut expressions = Vec::new();
+    let mut metrics = Vec::new();
+    for query in alarm.metrics() {
+        match (query.expression(), query.metric_stat()) {
+            (Some(expression), None) => expressions.push(expression.to_owned()),
+            (None, Some(stat)) if stat.unit().is_none() && query.return_data() != Some(true) => {
+                let of = stat.metric()?;
+                let read = metric(of.namespace(), of.metric_name(), of.dimensions(), stat.stat()?, stat.period())?;
+                metrics.push((query.id()?.to_owned(), read));
+            }
+            _ => return None,
+        }
+    }
+    let [expression] = <[String; 1]>::try_from(expressions).ok()?;
+    Some(AlarmInput::Expression(MetricMath { expression, metrics }))
+}
+
+/// `None`: a metric that we never look at.
+fn metric(
+    namespace: Option<&str>,
+    name: Option<&str>,
+    dimensions: &[Dimension],
+    statistic: &str,
+    period: Option<i32>,
+) -> Option<Metric> {
+    let value = |name: &str| dimensions.iter().find(|it| it.name() == Some(name)).and_then(Dimension::value);
+    let variant = value(VARIANT_DIMENSION);
+    (dimensions.len() == if variant.is_some() { 2 } else { 1 }).then_some(())?;
+    Some(Metric {
+        namespace: Namespace::ALL.into_iter().find(|known| Some(known.as_str()) == namespace)?,
+        name: name?.to_owned(),
+        endpoint: value(ENDPOINT_DIMENSION)?.to_owned(),
+        variant: match variant {
+            Some(variant) => Some(VariantName::new(variant)?),
+            None => None,
+        },
+        statistic: Statistic::ALL.into_iter().find(|known| known.as_str() == statistic)?,
+        period: period?,
+    })
+}
+
+fn unless_empty(actions: &[String]) -> Option<Vec<String>> {
+    (!actions.is_empty()).then(|| actions.to_vec())
+}
+
+fn dimensions(metric: &Metric) -> Vec<Dimension> {
+    let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
+    let variant = metric.variant.as_ref().map(|variant| dimension(VARIANT_DIMENSION, variant.as_str()));
+    [dimension(ENDPOINT_DIMENSION, &metric.endpoint)].into_iter().chain(variant).collect()
+}
+
+/// The expression comes first: with a metric first, the console shows the policy under that metric
+/// (<https://github.com/terraform-aws-modules/terraform-aws-cloudwatch/issues/18>).
+fn metric_data_queries(math: &MetricMath) -> Vec<MetricDataQuery> {
+    let expression =
+        MetricDataQuery::builder().id(EXPRESSION_ID).expression(&math.expression).return_data(true).build();
+    let metric = |(id, metric): &(String, Metric)| {
+        let of = SdkMetric::builder()
+            .namespace(metric.namespace.as_str())
+            .metric_name(&metric.name)
+            .set_dimensions(Some(dimensions(metric)))
+            .build();
+        let stat = MetricStat::builder().metric(of).period(metric.period).stat(metric.statistic.as_str()).build();
+        MetricDataQuery::builder().id(id).metric_stat(stat).return_data(false).build()
+    };
+    [expression].into_iter().chain(math.metrics.iter().map(metric)).collect()
 }

@@ -41,6 +41,8 @@ pub use survey::{Listed, Survey};
 /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
 const NAMESPACE: &str = "AWS/SageMaker";
 const ENDPOINT_DIMENSION: &str = "EndpointName";
+/// The second one of those that each variant has of its own.
+const VARIANT_DIMENSION: &str = "VariantName";
 
 /// With the waits below, a write that AWS is too busy for is tried over some five seconds.
 const MAX_ATTEMPTS: u32 = 6;

@@ -1,6 +1,7 @@
 //! SageMaker: what an endpoint is. Nothing of it is written but the status tag.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
@@ -71,7 +72,12 @@ impl Aws {
         config_name: &str,
     ) -> Result<EndpointConfig, ApiError> {
         match self.sagemaker.describe_endpoint_config().endpoint_config_name(config_name).send().await {
-            Ok(output) => Ok(endpoint_config(output)),
+            Ok(output) => {
+                let config = endpoint_config(output);
+                let mut remembered = self.endpoint_configs.lock().unwrap_or_else(PoisonError::into_inner);
+                remembered.insert(config_name.to_owned(), config.clone());
+                Ok(config)
+            }
             Err(error) => {
                 let resource = format!("endpoint {endpoint}, configuration {config_name}");
                 match ApiError::new("DescribeEndpointConfig", &resource, &error) {
@@ -80,6 +86,11 @@ impl Aws {
                 }
             }
         }
+    }
+
+    /// A configuration that this process has read already.
+    pub(super) fn remembered_config(&self, config_name: &str) -> Option<EndpointConfig> {
+        self.endpoint_configs.lock().unwrap_or_else(PoisonError::into_inner).get(config_name).cloned()
     }
 
     pub(super) async fn list_tags(&self, endpoint: &EndpointName, arn: &str) -> Result<Tags, ApiError> {

@@ -1,15 +1,12 @@
 //! The reads of a sweep: the whole Region in bulk, and of single endpoints only what bulk reads don't tell.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::PoisonError;
 
 use super::autoscaling::{PolicyArns, add_action, add_policy};
 use super::cloudwatch::add_alarms;
-use super::sagemaker::{Described, EndpointConfig};
+use super::sagemaker::Described;
 use super::{ApiError, Aws};
-use crate::reconcile::{
-    ALARM_PREFIX, Endpoint, EndpointName, EndpointStatus, Inference, Scaling, Tags, VariantName, variant_of,
-};
+use crate::reconcile::{ALARM_PREFIX, Endpoint, EndpointName, EndpointStatus, Scaling, Tags, VariantName, variant_of};
 
 /// In error messages, what a bulk read is about.
 const FLEET: &str = "all endpoints";
@@ -83,41 +80,23 @@ impl Aws {
 
     /// One endpoint of a survey, as it is now; `None` where it has gone meanwhile.
     ///
-    /// Its configuration is read only where it could matter: Application Auto Scaling has refused burstable instance
-    /// types when it took the variants as targets. Configurations never change, so they are remembered.
+    /// Its configuration is read once in the life of this process: configurations never change.
     ///
     /// # Errors
     /// Whatever read fails for good.
-    pub async fn look(
-        &self,
-        name: &EndpointName,
-        tags: &Tags,
-        scaling: &BTreeMap<VariantName, Scaling>,
-    ) -> Result<Option<Endpoint>, ApiError> {
+    pub async fn look(&self, name: &EndpointName, tags: &Tags) -> Result<Option<Endpoint>, ApiError> {
         let Some(Described { mut endpoint, config_name, .. }) = self.describe_endpoint(name).await? else {
             return Ok(None);
         };
         endpoint.tags = tags.clone();
-        let has_target = |variant: &VariantName| scaling.get(variant).is_some_and(|scaling| scaling.target.is_some());
-        let is_known = endpoint.inference == Inference::Asynchronous
-            && endpoint.variants.iter().all(|variant| has_target(&variant.name));
-        if let Some(config_name) = config_name.filter(|_| !is_known) {
-            self.remembered_config(name, &config_name).await?.complete(&mut endpoint);
+        if let Some(config_name) = config_name {
+            let config = match self.remembered_config(&config_name) {
+                Some(config) => config,
+                None => self.describe_endpoint_config(name, &config_name).await?,
+            };
+            config.complete(&mut endpoint);
         }
         Ok(Some(endpoint))
-    }
-
-    async fn remembered_config(&self, name: &EndpointName, config_name: &str) -> Result<EndpointConfig, ApiError> {
-        let remembered = self.endpoint_configs.lock().unwrap_or_else(PoisonError::into_inner).get(config_name).cloned();
-        if let Some(config) = remembered {
-            return Ok(config);
-        }
-        let config = self.describe_endpoint_config(name, config_name).await?;
-        self.endpoint_configs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(config_name.to_owned(), config.clone());
-        Ok(config)
     }
 
     async fn list_endpoints(&self) -> Result<Vec<(EndpointName, String, EndpointStatus)>, ApiError> {

@@ -148,7 +148,7 @@ impl ScalingActivity {
         let Author::Policy { name, .. } = self.stated_author() else { return None };
         match PolicyName::owned(&name)? {
             PolicyName::Wake => Some(true),
-            PolicyName::Idle => Some(false),
+            PolicyName::Spare | PolicyName::Idle => Some(false),
             PolicyName::Backlog => None,
         }
     }

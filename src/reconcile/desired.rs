@@ -4,41 +4,63 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::endpoint::Variant;
 use super::names::{AlarmKind, EndpointName, PolicyName};
 use super::scaling::{
-    Adjustment, Alarm, Comparison, Metric, MissingData, ScalableTarget, Scaling, ScalingPolicy, Statistic, Step,
-    StepScaling, TargetTracking,
+    Adjustment, Aggregation, Alarm, AlarmInput, Comparison, Metric, MetricMath, MissingData, Namespace, OtherActions,
+    ScalableTarget, Scaling, ScalingPolicy, Statistic, StepAdjustment, StepScaling, TargetTracking,
 };
-use super::settings::{Pause, Settings};
+use super::settings::{Pause, Settings, WakeInstances};
 use super::warm;
 
 /// Seconds. The metrics of asynchronous endpoints arrive once a minute; a shorter period would leave the alarm without
 /// data (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
 pub const METRIC_PERIOD: i32 = 60;
 
-/// Requests that wait and requests in flight.
+/// Requests that wait and, as AWS documents it, requests in flight
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>).
 pub const BACKLOG_METRIC: &str = "ApproximateBacklogSize";
 
-/// Seconds. AWS's own example of a wake policy has the same
-/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>).
-const WAKE_COOLDOWN: i32 = 300;
+/// Seconds, from when the instances run. Both alarms that wake go on for a minute or two after that.
+const WAKE_COOLDOWN: i32 = 180;
 
 /// Seconds. One minute of the metric: the policy has nothing to do again before a new datapoint is there.
-const IDLE_COOLDOWN: i32 = METRIC_PERIOD;
+const SCALE_IN_COOLDOWN: i32 = METRIC_PERIOD;
 
-/// The scaling that `settings` ask for at the time `now`.
+/// The most steps of a policy
+/// (<https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html>).
+const MOST_STEPS: i32 = 20;
+
+/// Seconds. No longer does the spare alarm wait than this, or than the longest request takes.
+const LONGEST_SPARE: i32 = 5 * 60;
+
+/// Seconds. Only in the first minute of a backlog does the ladder ask for more than one instance. Then the plain wake alarm
+/// takes over, so that an order that AWS refuses is never repeated in place of a smaller one.
+const LADDER_AGE: i32 = METRIC_PERIOD;
+
+/// The scaling that `settings` ask for at the time `now`, of a variant that has none yet.
 #[must_use]
-pub fn desired(endpoint: &EndpointName, settings: &Settings, now: Timestamp) -> Scaling {
-    let mut policies = BTreeMap::from([(PolicyName::Backlog, backlog_policy(endpoint, settings))]);
+pub fn desired(endpoint: &EndpointName, variant: &Variant, settings: &Settings, now: Timestamp) -> Scaling {
+    let metrics = Metrics { endpoint, variant };
+    let mut policies = BTreeMap::from([(PolicyName::Backlog, backlog_policy(&metrics, settings))]);
     let mut alarms = BTreeMap::new();
     // Where an instance always runs there is nothing to wake, and the metric would never be 1.
     if settings.wake && settings.min_capacity == 0 {
+        let climbs = settings.wake_instances == WakeInstances::Auto && settings.max_capacity > 1;
         policies.insert(PolicyName::Wake, wake_policy(settings));
-        alarms.insert(AlarmKind::Wake, wake_alarm(endpoint));
+        alarms.insert(AlarmKind::Wake, wake_alarm(&metrics, climbs));
+        if climbs {
+            alarms.insert(AlarmKind::Ladder, ladder_alarm(&metrics, settings));
+        }
     }
     if let Some(timeout) = settings.idle_timeout {
-        policies.insert(PolicyName::Idle, idle_policy(settings));
-        alarms.insert(AlarmKind::Idle, idle_alarm(endpoint, timeout));
+        let least = settings.min_capacity.max(1);
+        if settings.max_capacity > least {
+            policies.insert(PolicyName::Spare, exact_capacity(least, from_zero_up));
+            alarms.insert(AlarmKind::Spare, spare_alarm(&metrics, settings, timeout));
+        }
+        policies.insert(PolicyName::Idle, exact_capacity(settings.min_capacity, up_to_zero));
+        alarms.insert(AlarmKind::Idle, idle_alarm(&metrics, timeout));
     }
     Scaling {
         target: Some(ScalableTarget {
@@ -53,15 +75,36 @@ pub fn desired(endpoint: &EndpointName, settings: &Settings, now: Timestamp) -> 
     }
 }
 
-/// The scaling that `settings` ask for of a variant that has `observed` already: while it is paused, the warm hours are too,
-/// and `MinCapacity` stays as it was when that began.
+/// The scaling that `settings` ask for of a variant that has `observed` already.
 #[must_use]
-pub fn desired_beside(endpoint: &EndpointName, settings: &Settings, observed: &Scaling, now: Timestamp) -> Scaling {
-    let mut scaling = desired(endpoint, settings, now);
+pub fn desired_beside(
+    endpoint: &EndpointName,
+    variant: &Variant,
+    settings: &Settings,
+    observed: &Scaling,
+    now: Timestamp,
+) -> Scaling {
+    let mut scaling = desired(endpoint, variant, settings, now);
+    // While it is paused, the warm hours are too, and `MinCapacity` stays as it was when that began.
     if let (Pause::All, Some(present), Some(target)) = (settings.pause, &observed.target, &mut scaling.target)
         && [settings.min_capacity, settings.warm_capacity].contains(&present.min_capacity)
     {
         target.min_capacity = present.min_capacity;
+    }
+    // A start can fail. What wakes the variant stays until an instance runs.
+    let has_to_start = settings.min_capacity > 0 && variant.current_instances == Some(0);
+    if has_to_start && observed.has_a_way_to_wake() {
+        if let Some(policy) = observed.policies.get(&PolicyName::Wake) {
+            scaling.policies.insert(PolicyName::Wake, policy.clone());
+        }
+        for kind in [AlarmKind::Wake, AlarmKind::Ladder] {
+            if let Some(alarm) = observed.alarms.get(&kind) {
+                scaling.alarms.insert(kind, alarm.clone());
+            }
+        }
+    }
+    for (kind, alarm) in &mut scaling.alarms {
+        alarm.other_actions = observed.other_actions(*kind);
     }
     scaling
 }
@@ -72,82 +115,204 @@ fn min_capacity(settings: &Settings, now: Timestamp) -> i32 {
     if is_warm { settings.warm_capacity } else { settings.min_capacity }
 }
 
-fn metric(endpoint: &EndpointName, name: &str, statistic: Statistic) -> Metric {
-    Metric { name: name.to_owned(), endpoint: endpoint.to_string(), statistic }
+/// The metrics of one variant, each by what it says.
+struct Metrics<'a> {
+    endpoint: &'a EndpointName,
+    variant: &'a Variant,
 }
 
-fn backlog_policy(endpoint: &EndpointName, settings: &Settings) -> ScalingPolicy {
+impl Metrics<'_> {
+    /// Of the queue, which is the endpoint's.
+    fn of_queue(&self, name: &str, statistic: Statistic) -> Metric {
+        Metric {
+            namespace: Namespace::Invocations,
+            name: name.to_owned(),
+            endpoint: self.endpoint.to_string(),
+            variant: None,
+            statistic,
+            period: METRIC_PERIOD,
+        }
+    }
+
+    fn of_variant(&self, namespace: Namespace, name: &str, statistic: Statistic) -> Metric {
+        let variant = Some(self.variant.name.clone());
+        Metric { namespace, variant, ..self.of_queue(name, statistic) }
+    }
+
+    /// 1 while a request waits and no instance runs, else 0.
+    fn waiting(&self) -> Metric {
+        self.of_queue("HasBacklogWithoutCapacity", Statistic::Average)
+    }
+
+    fn backlog(&self, statistic: Statistic) -> Metric {
+        self.of_queue(BACKLOG_METRIC, statistic)
+    }
+
+    /// Seconds.
+    fn age(&self) -> Metric {
+        self.of_queue("ApproximateAgeOfOldestRequest", Statistic::Maximum)
+    }
+
+    /// Requests that were finished. A request that is short enough shows in no sample of the backlog.
+    fn completions(&self) -> Metric {
+        self.of_variant(Namespace::Invocations, "InvocationsProcessed", Statistic::Sum)
+    }
+
+    /// Each instance reports once a minute, so the number of reports is that of the instances
+    /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-troubleshooting.html>).
+    fn instances(&self) -> Metric {
+        self.of_variant(Namespace::Instances, "CPUUtilization", Statistic::SampleCount)
+    }
+
+    /// Percent.
+    fn gpu_use(&self) -> Metric {
+        self.of_variant(Namespace::Instances, "GPUUtilization", Statistic::Maximum)
+    }
+}
+
+fn backlog_policy(metrics: &Metrics, settings: &Settings) -> ScalingPolicy {
     ScalingPolicy::TargetTracking(TargetTracking {
         target_value: settings.backlog_per_instance,
-        metric: metric(endpoint, "ApproximateBacklogSizePerInstance", Statistic::Average),
+        metric: metrics.of_queue("ApproximateBacklogSizePerInstance", Statistic::Average),
         scale_in_cooldown: settings.scale_in_cooldown,
         scale_out_cooldown: settings.scale_out_cooldown,
-        // With an idle timeout, that alone decides when to scale in.
+        // With an idle timeout, the idle and spare alarms alone decide when to scale in.
         disable_scale_in: settings.idle_timeout.is_some(),
     })
 }
 
+/// Both alarms that drive it fire above 0, so the value of the metric is the number of instances to start. Bounds halfway
+/// between two numbers make rounding harmless.
 fn wake_policy(settings: &Settings) -> ScalingPolicy {
+    let steps = match settings.wake_instances {
+        WakeInstances::Fixed(count) => vec![from_zero_up(count)],
+        WakeInstances::Auto => {
+            let most = settings.max_capacity.min(MOST_STEPS);
+            let bound = |count: i32| f64::from(count) + 0.5;
+            (1..=most)
+                .map(|count| StepAdjustment {
+                    lower: Some(if count == 1 { 0.0 } else { bound(count - 1) }),
+                    upper: (count < most).then(|| bound(count)),
+                    amount: count,
+                })
+                .collect()
+        }
+    };
     ScalingPolicy::Step(StepScaling {
         adjustment: Adjustment::ChangeInCapacity,
-        amount: settings.wake_instances,
-        step: Step::FromThresholdUp,
+        aggregation: Aggregation::Maximum,
+        steps,
         cooldown: WAKE_COOLDOWN,
     })
 }
 
-/// One datapoint is enough: the metric is 1 only when a request waits and no instance runs, so there is no false alarm
-/// to wait out, and the first request is served a minute sooner than with AWS's example of two.
-fn wake_alarm(endpoint: &EndpointName) -> Alarm {
+/// Alone, one datapoint is enough: the metric is above 0 only when a request waits and no instance runs, so there is no false
+/// alarm to wait out. Beside a ladder it is the net, and leaves the first minute to it.
+fn wake_alarm(metrics: &Metrics, is_beside_a_ladder: bool) -> Alarm {
+    let minutes = if is_beside_a_ladder { 2 } else { 1 };
     Alarm {
-        description: "Starts an instance when a request waits and none runs. Kept by sagemaker-scale-to-zero."
-            .to_owned(),
-        metric: metric(endpoint, "HasBacklogWithoutCapacity", Statistic::Average),
-        comparison: Comparison::GreaterThanOrEqualToThreshold,
-        threshold: 1.0,
-        period: METRIC_PERIOD,
-        evaluation_periods: 1,
-        datapoints_to_alarm: 1,
+        comparison: Comparison::GreaterThanThreshold,
+        threshold: 0.0,
         missing_data: MissingData::NotBreaching,
+        ..alarm(
+            "Starts an instance when a request waits and none runs.",
+            AlarmInput::Metric(metrics.waiting()),
+            minutes,
+        )
     }
 }
 
-/// To `MinCapacity` at once, however many instances run: there was nothing to do for any of them.
-fn idle_policy(settings: &Settings) -> ScalingPolicy {
-    ScalingPolicy::Step(StepScaling {
-        adjustment: Adjustment::ExactCapacity,
-        amount: settings.min_capacity,
-        step: Step::FromThresholdDown,
-        cooldown: IDLE_COOLDOWN,
-    })
+/// As many instances as the backlog asks for, in one order: SageMaker takes no other before they run. Up to the target of
+/// one instance it is one. Above it is twice the share, as requests go on coming while instances start.
+fn ladder_alarm(metrics: &Metrics, settings: &Settings) -> Alarm {
+    let target = settings.backlog_per_instance;
+    let share = (2.0 / target).min(1.0);
+    let input = expression(
+        format!("(w > 0) + (w > 0)*(b > {target})*(a <= {LADDER_AGE})*(CEIL({share}*b) - 1)"),
+        [("w", metrics.waiting()), ("b", metrics.backlog(Statistic::Maximum)), ("a", metrics.age())],
+    );
+    Alarm {
+        comparison: Comparison::GreaterThanThreshold,
+        threshold: 0.0,
+        missing_data: MissingData::NotBreaching,
+        ..alarm("Starts as many instances as the backlog asks for when requests wait and none runs.", input, 1)
+    }
 }
 
-/// `ApproximateBacklogSize` counts requests that wait and requests in flight, so the maximum of a minute is below 1 only
-/// when there was neither (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>). No data is no
-/// proof of that.
-fn idle_alarm(endpoint: &EndpointName, timeout: i32) -> Alarm {
+/// Less than one request's work in each minute: one instance is enough. By the average, which is the load however often
+/// SageMaker samples.
+fn spare_alarm(metrics: &Metrics, settings: &Settings, timeout: i32) -> Alarm {
+    let seconds = timeout.min(LONGEST_SPARE).max(settings.longest_request.unwrap_or(0));
+    let minutes = seconds.div_euclid(METRIC_PERIOD) + i32::from(seconds % METRIC_PERIOD > 0);
+    let input = expression(
+        "(B < 1)*(c - 1)".to_owned(),
+        [("B", metrics.backlog(Statistic::Average)), ("c", metrics.instances())],
+    );
+    let description =
+        format!("Leaves a single instance, or MinCapacity, after {minutes} min in which that was enough.");
+    Alarm { comparison: Comparison::GreaterThanOrEqualToThreshold, ..alarm(&description, input, minutes) }
+}
+
+/// No data is no proof that there is nothing to do.
+fn idle_alarm(metrics: &Metrics, timeout: i32) -> Alarm {
     let minutes = timeout / METRIC_PERIOD;
+    let mut parts =
+        vec![("b", metrics.backlog(Statistic::Maximum)), ("m", metrics.completions()), ("g", metrics.gpu_use())];
+    if !metrics.variant.may_have_gpu() {
+        parts.pop();
+    }
+    let ids: Vec<&str> = parts.iter().map(|(id, _)| *id).collect();
+    let description = format!("Takes all instances above MinCapacity away after {minutes} min without work.");
+    alarm(&description, expression(ids.join(" + "), parts), minutes)
+}
+
+fn expression<'a>(expression: String, metrics: impl IntoIterator<Item = (&'a str, Metric)>) -> AlarmInput {
+    let metrics = metrics.into_iter().map(|(id, metric)| (id.to_owned(), metric)).collect();
+    AlarmInput::Expression(MetricMath { expression, metrics })
+}
+
+/// An alarm for values below 1 in each of so many minutes.
+fn alarm(description: &str, input: AlarmInput, minutes: i32) -> Alarm {
     Alarm {
-        description: format!(
-            "Takes all instances above MinCapacity away after {minutes} min without a request. Kept by \
-             sagemaker-scale-to-zero."
-        ),
-        metric: metric(endpoint, BACKLOG_METRIC, Statistic::Maximum),
+        description: format!("{description} Kept by sagemaker-scale-to-zero."),
+        input,
         comparison: Comparison::LessThanThreshold,
         threshold: 1.0,
-        period: METRIC_PERIOD,
         evaluation_periods: minutes,
         datapoints_to_alarm: minutes,
         missing_data: MissingData::Missing,
+        other_actions: OtherActions::default(),
     }
+}
+
+/// To so many instances at once, however many run.
+fn exact_capacity(amount: i32, step: fn(i32) -> StepAdjustment) -> ScalingPolicy {
+    ScalingPolicy::Step(StepScaling {
+        adjustment: Adjustment::ExactCapacity,
+        aggregation: Aggregation::Average,
+        steps: vec![step(amount)],
+        cooldown: SCALE_IN_COOLDOWN,
+    })
+}
+
+/// For an alarm that fires above its threshold.
+fn from_zero_up(amount: i32) -> StepAdjustment {
+    StepAdjustment { lower: Some(0.0), upper: None, amount }
+}
+
+/// For an alarm that fires below its threshold.
+fn up_to_zero(amount: i32) -> StepAdjustment {
+    StepAdjustment { lower: None, upper: Some(0.0), amount }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::ToSpan;
 
-    use super::super::WarmWindow;
+    use super::super::endpoint::Hosting;
+    use super::super::names::VariantName;
     use super::super::scaling::Suspended;
+    use super::super::settings::Key;
     use super::*;
 
     /// A Thursday.
@@ -157,65 +322,203 @@ mod tests {
         EndpointName::new("demo").unwrap()
     }
 
-    #[test]
-    fn the_defaults_give_target_tracking_from_zero_and_a_way_to_wake() {
-        let scaling = desired(&demo(), &Settings::default(), NOON);
-        let average =
-            |name: &str| Metric { name: name.to_owned(), endpoint: "demo".to_owned(), statistic: Statistic::Average };
-        assert_eq!(
-            scaling.target,
-            Some(ScalableTarget { min_capacity: 0, max_capacity: 5, suspended: Suspended::default() })
-        );
-        assert_eq!(
-            scaling.policies,
-            BTreeMap::from([
-                (
-                    PolicyName::Backlog,
-                    ScalingPolicy::TargetTracking(TargetTracking {
-                        target_value: 5.0,
-                        metric: average("ApproximateBacklogSizePerInstance"),
-                        scale_in_cooldown: 300,
-                        scale_out_cooldown: 300,
-                        disable_scale_in: false,
-                    })
-                ),
-                (
-                    PolicyName::Wake,
-                    ScalingPolicy::Step(StepScaling {
-                        adjustment: Adjustment::ChangeInCapacity,
-                        amount: 1,
-                        step: Step::FromThresholdUp,
-                        cooldown: 300,
-                    })
-                ),
-            ])
-        );
-        let alarm = &scaling.alarms[&AlarmKind::Wake];
-        assert_eq!(alarm.metric, average("HasBacklogWithoutCapacity"));
-        assert_eq!((alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm), (60, 1, 1));
-        assert!(scaling.can_wake() && scaling.can_scale_in());
+    fn on(instance_type: &str) -> Variant {
+        Variant {
+            name: VariantName::new("AllTraffic").unwrap(),
+            current_instances: Some(1),
+            desired_instances: Some(1),
+            hosting: Hosting::Instances,
+            instance_type: Some(instance_type.to_owned()),
+        }
+    }
+
+    fn with(settings: &Settings) -> Scaling {
+        desired(&demo(), &on("ml.g5.xlarge"), settings, NOON)
+    }
+
+    fn tagged(tags: &[(Key, &str)]) -> Scaling {
+        let mut settings = Settings::default();
+        for (key, value) in tags {
+            settings.set(*key, value, 100).unwrap();
+        }
+        with(&settings)
+    }
+
+    fn step(scaling: &Scaling, name: PolicyName) -> &StepScaling {
+        match &scaling.policies[&name] {
+            ScalingPolicy::Step(step) => step,
+            ScalingPolicy::TargetTracking(_) => panic!("{name} is target tracking"),
+        }
+    }
+
+    fn scales_in_by_target_tracking(scaling: &Scaling) -> bool {
+        match &scaling.policies[&PolicyName::Backlog] {
+            ScalingPolicy::TargetTracking(tracking) => !tracking.disable_scale_in,
+            ScalingPolicy::Step(_) => panic!("the backlog policy is a step policy"),
+        }
+    }
+
+    fn math<'a>(scaling: &'a Scaling, kind: AlarmKind) -> &'a MetricMath {
+        match &scaling.alarms[&kind].input {
+            AlarmInput::Expression(math) => math,
+            AlarmInput::Metric(metric) => panic!("{kind:?} looks at {metric:?} alone"),
+        }
+    }
+
+    /// Each metric as `id name statistic`.
+    fn words(math: &MetricMath) -> Vec<String> {
+        math.metrics.iter().map(|(id, it)| format!("{id} {} {}", it.name, it.statistic.as_str())).collect()
+    }
+
+    /// Minutes, of which all must breach.
+    fn minutes(scaling: &Scaling, kind: AlarmKind) -> i32 {
+        let alarm = &scaling.alarms[&kind];
+        assert_eq!(alarm.datapoints_to_alarm, alarm.evaluation_periods, "{kind:?}");
+        assert!(alarm.metrics().iter().all(|metric| metric.period == 60), "{kind:?}");
+        alarm.evaluation_periods
     }
 
     #[test]
-    fn with_an_idle_timeout_target_tracking_only_scales_out() {
-        let settings = Settings { min_capacity: 2, idle_timeout: Some(600), ..Settings::default() };
-        let scaling = desired(&demo(), &settings, NOON);
-        let ScalingPolicy::TargetTracking(tracking) = &scaling.policies[&PolicyName::Backlog] else {
-            panic!("{scaling:?}")
-        };
-        assert!(tracking.disable_scale_in);
+    fn the_defaults_go_to_zero_by_four_alarms_and_grow_by_target_tracking() {
+        let scaling = with(&Settings::default());
+        let target = ScalableTarget { min_capacity: 0, max_capacity: 5, suspended: Suspended::default() };
+        assert_eq!(scaling.target, Some(target));
+        assert_eq!(scaling.policies.keys().copied().collect::<Vec<_>>(), PolicyName::ALL);
+        assert_eq!(scaling.alarms.keys().copied().collect::<Vec<_>>(), AlarmKind::ALL);
+        assert!(!scales_in_by_target_tracking(&scaling));
+        assert!(scaling.can_wake() && scaling.can_scale_in() && scaling.can_take_the_last());
+        assert_eq!(AlarmKind::ALL.map(|kind| minutes(&scaling, kind)), [2, 1, 5, 10]);
+
+        let wake = step(&scaling, PolicyName::Wake);
+        assert_eq!((wake.adjustment, wake.aggregation), (Adjustment::ChangeInCapacity, Aggregation::Maximum));
+        assert_eq!(wake.cooldown, 180);
+        for (kind, amount) in [(PolicyName::Spare, 1), (PolicyName::Idle, 0)] {
+            let policy = step(&scaling, kind);
+            assert_eq!((policy.adjustment, policy.cooldown), (Adjustment::ExactCapacity, 60), "{kind}");
+            assert_eq!(policy.steps.iter().map(|step| step.amount).collect::<Vec<_>>(), [amount], "{kind}");
+        }
+        // The spare alarm fires at 1 and above, the idle alarm below 1.
+        assert_eq!(step(&scaling, PolicyName::Spare).amount_at(0.0), Some(1));
+        assert_eq!(step(&scaling, PolicyName::Idle).amount_at(-1.0), Some(0));
+    }
+
+    #[test]
+    fn the_alarms_are_these_expressions() {
+        let scaling = with(&Settings::default());
+        let ladder = math(&scaling, AlarmKind::Ladder);
+        assert_eq!(ladder.expression, "(w > 0) + (w > 0)*(b > 5)*(a <= 60)*(CEIL(0.4*b) - 1)");
         assert_eq!(
-            scaling.policies[&PolicyName::Idle],
-            ScalingPolicy::Step(StepScaling {
-                adjustment: Adjustment::ExactCapacity,
-                amount: 2,
-                step: Step::FromThresholdDown,
-                cooldown: 60,
-            })
+            words(ladder),
+            [
+                "w HasBacklogWithoutCapacity Average",
+                "b ApproximateBacklogSize Maximum",
+                "a ApproximateAgeOfOldestRequest Maximum",
+            ]
         );
-        let alarm = &scaling.alarms[&AlarmKind::Idle];
-        assert_eq!((alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm), (60, 10, 10));
-        assert!(scaling.can_scale_in());
+        let spare = math(&scaling, AlarmKind::Spare);
+        assert_eq!(spare.expression, "(B < 1)*(c - 1)");
+        assert_eq!(words(spare), ["B ApproximateBacklogSize Average", "c CPUUtilization SampleCount"]);
+        let idle = math(&scaling, AlarmKind::Idle);
+        assert_eq!(idle.expression, "b + m + g");
+        assert_eq!(
+            words(idle),
+            ["b ApproximateBacklogSize Maximum", "m InvocationsProcessed Sum", "g GPUUtilization Maximum"]
+        );
+        let of_variant = |math: &MetricMath| {
+            let of_variant = math.metrics.iter().filter(|(_, metric)| metric.variant.is_some());
+            of_variant.map(|(id, metric)| format!("{id} {}", metric.namespace.as_str())).collect::<Vec<_>>()
+        };
+        assert_eq!(of_variant(ladder), Vec::<String>::new());
+        assert_eq!(of_variant(spare), ["c /aws/sagemaker/Endpoints"]);
+        assert_eq!(of_variant(idle), ["m AWS/SageMaker", "g /aws/sagemaker/Endpoints"]);
+    }
+
+    #[test]
+    fn the_ladder_follows_the_target() {
+        for (target, says) in [
+            ("5", "(b > 5)*(a <= 60)*(CEIL(0.4*b) - 1)"),
+            ("2", "(b > 2)*(a <= 60)*(CEIL(1*b) - 1)"),
+            ("0.5", "(b > 0.5)*(a <= 60)*(CEIL(1*b) - 1)"),
+            ("8", "(b > 8)*(a <= 60)*(CEIL(0.25*b) - 1)"),
+        ] {
+            let scaling = tagged(&[(Key::BacklogPerInstance, target)]);
+            let expression = &math(&scaling, AlarmKind::Ladder).expression;
+            assert!(expression.ends_with(says), "{target}: {expression}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_the_ladder_is_the_number_of_instances() {
+        for (max, most) in [(2, 2), (5, 5), (20, 20), (100, 20)] {
+            let scaling = with(&Settings { max_capacity: max, ..Settings::default() });
+            let policy = step(&scaling, PolicyName::Wake);
+            assert_eq!(policy.steps.len(), usize::try_from(most).unwrap(), "the most steps of a policy are 20");
+            for value in 1..=most + 3 {
+                let difference = f64::from(value) - scaling.alarms[&AlarmKind::Ladder].threshold;
+                assert_eq!(policy.amount_at(difference), Some(value.min(most)), "{value} of {max}");
+            }
+            for pair in policy.steps.windows(2) {
+                assert_eq!(pair[0].upper, pair[1].lower, "no gap");
+            }
+            assert_eq!((policy.steps[0].lower, policy.steps.last().unwrap().upper), (Some(0.0), None));
+            assert_eq!(policy.amount_at(0.2), Some(1), "the plain alarm's average of a part of a minute");
+        }
+    }
+
+    #[test]
+    fn one_instance_at_the_most_needs_two_alarms() {
+        let scaling = with(&Settings { max_capacity: 1, ..Settings::default() });
+        assert_eq!(scaling.alarms.keys().copied().collect::<Vec<_>>(), [AlarmKind::Wake, AlarmKind::Idle]);
+        assert_eq!(minutes(&scaling, AlarmKind::Wake), 1);
+        assert_eq!(step(&scaling, PolicyName::Wake).steps, [from_zero_up(1)]);
+        assert!(!scaling.policies.contains_key(&PolicyName::Spare));
+    }
+
+    #[test]
+    fn a_number_to_wake_with_replaces_the_ladder() {
+        let scaling = tagged(&[(Key::WakeInstances, "3")]);
+        assert!(!scaling.alarms.contains_key(&AlarmKind::Ladder));
+        assert_eq!((minutes(&scaling, AlarmKind::Wake), scaling.alarms[&AlarmKind::Wake].threshold), (1, 0.0));
+        assert_eq!(step(&scaling, PolicyName::Wake).steps, [from_zero_up(3)]);
+    }
+
+    #[test]
+    fn without_an_idle_timeout_target_tracking_scales_in_as_in_the_example_of_aws() {
+        let scaling = tagged(&[(Key::IdleTimeout, "none")]);
+        assert!(scales_in_by_target_tracking(&scaling));
+        assert_eq!(scaling.alarms.keys().copied().collect::<Vec<_>>(), [AlarmKind::Wake, AlarmKind::Ladder]);
+    }
+
+    #[test]
+    fn the_spare_alarm_waits_five_minutes_at_the_most_or_as_long_as_the_longest_request() {
+        for (timeout, longest, want) in
+            [("10m", None, 5), ("2m", None, 2), ("1h", Some("7m"), 7), ("1h", Some("301s"), 6), ("10m", Some("1s"), 5)]
+        {
+            let mut tags = vec![(Key::IdleTimeout, timeout)];
+            tags.extend(longest.map(|longest| (Key::LongestRequest, longest)));
+            assert_eq!(minutes(&tagged(&tags), AlarmKind::Spare), want, "{timeout} {longest:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_gpu_is_asked_whether_it_is_at_work() {
+        for (instance_type, has_gpu) in [
+            ("ml.g4dn.xlarge", true),
+            ("ml.g6e.2xlarge", true),
+            ("ml.gr6.4xlarge", true),
+            ("ml.p5.48xlarge", true),
+            ("ml.c6g.large", false),
+            ("ml.m5.xlarge", false),
+            ("ml.inf2.xlarge", false),
+            ("ml.trn1.2xlarge", false),
+        ] {
+            let scaling = desired(&demo(), &on(instance_type), &Settings::default(), NOON);
+            let expression = if has_gpu { "b + m + g" } else { "b + m" };
+            assert_eq!(math(&scaling, AlarmKind::Idle).expression, expression, "{instance_type}");
+        }
+        let unknown = Variant { instance_type: None, ..on("") };
+        let scaling = desired(&demo(), &unknown, &Settings::default(), NOON);
+        assert_eq!(math(&scaling, AlarmKind::Idle).metrics.len(), 3, "what isn't known may have one");
     }
 
     #[test]
@@ -223,15 +526,19 @@ mod tests {
         for settings in
             [Settings { min_capacity: 1, ..Settings::default() }, Settings { wake: false, ..Settings::default() }]
         {
-            let scaling = desired(&demo(), &settings, NOON);
-            assert_eq!(scaling.policies.keys().copied().collect::<Vec<_>>(), [PolicyName::Backlog], "{settings:?}");
-            assert!(scaling.alarms.is_empty(), "{settings:?}");
+            let scaling = with(&settings);
+            assert!(!scaling.policies.contains_key(&PolicyName::Wake), "{settings:?}");
+            assert_eq!(scaling.alarms.keys().copied().collect::<Vec<_>>(), [AlarmKind::Spare, AlarmKind::Idle]);
         }
+        let two = with(&Settings { min_capacity: 2, ..Settings::default() });
+        assert_eq!(step(&two, PolicyName::Spare).amount_at(0.0), Some(2));
+        assert_eq!(step(&two, PolicyName::Idle).amount_at(-1.0), Some(2));
+        assert!(!two.can_take_the_last());
     }
 
     fn office_hours() -> Settings {
         let mut settings = Settings { warm_capacity: 2, ..Settings::default() };
-        settings.warm_hours.insert(String::new(), WarmWindow::parse("MON-FRI 08:00-18:00 UTC").unwrap());
+        settings.set(Key::WarmHours, "MON-FRI 08:00-18:00 UTC", 100).unwrap();
         settings
     }
 
@@ -241,8 +548,11 @@ mod tests {
 
     #[test]
     fn in_warm_hours_the_warm_minimum_is_right_and_the_way_to_wake_stays() {
-        let night = NOON + 12.hours();
-        let (warm, cold) = (desired(&demo(), &office_hours(), NOON), desired(&demo(), &office_hours(), night));
+        let variant = on("ml.g5.xlarge");
+        let (warm, cold) = (
+            desired(&demo(), &variant, &office_hours(), NOON),
+            desired(&demo(), &variant, &office_hours(), NOON + 12.hours()),
+        );
         assert_eq!((min_capacity(&warm), min_capacity(&cold)), (2, 0));
         assert_eq!((&warm.actions, &warm.policies, &warm.alarms), (&cold.actions, &cold.policies, &cold.alarms));
         assert!(warm.can_wake() && warm.can_scale_in());
@@ -251,14 +561,30 @@ mod tests {
 
     #[test]
     fn a_pause_holds_the_minimum_that_it_found() {
+        let beside = |settings: &Settings, observed: &Scaling| {
+            min_capacity(&desired_beside(&demo(), &on("ml.g5.xlarge"), settings, observed, NOON))
+        };
         let paused = Settings { pause: Pause::All, ..office_hours() };
-        assert_eq!(min_capacity(&desired_beside(&demo(), &paused, &Scaling::default(), NOON)), 0, "not registered yet");
+        assert_eq!(beside(&paused, &Scaling::default()), 0, "not registered yet");
         for (present, want) in [(0, 0), (2, 2), (1, 0)] {
             let target = ScalableTarget { min_capacity: present, max_capacity: 5, suspended: Suspended::default() };
             let observed = Scaling { target: Some(target), ..Scaling::default() };
-            assert_eq!(min_capacity(&desired_beside(&demo(), &paused, &observed, NOON)), want);
-            let only_scale_in = Settings { pause: Pause::ScaleIn, ..office_hours() };
-            assert_eq!(min_capacity(&desired_beside(&demo(), &only_scale_in, &observed, NOON)), 2);
+            assert_eq!(beside(&paused, &observed), want);
+            assert_eq!(beside(&Settings { pause: Pause::ScaleIn, ..office_hours() }, &observed), 2);
         }
+    }
+
+    #[test]
+    fn what_others_have_hung_on_an_alarm_stays_there() {
+        let topic = OtherActions { alarm: vec!["arn:aws:sns:topic".to_owned()], ..OtherActions::default() };
+        let mut observed = with(&Settings::default());
+        observed.alarms.get_mut(&AlarmKind::Idle).unwrap().other_actions = topic.clone();
+        observed.alarms.remove(&AlarmKind::Wake);
+        observed.strays.alarms.insert(AlarmKind::Wake, topic.clone());
+        let wanted = desired_beside(&demo(), &on("ml.g5.xlarge"), &Settings::default(), &observed, NOON);
+        for (kind, others) in [(AlarmKind::Wake, &topic), (AlarmKind::Idle, &topic)] {
+            assert_eq!(wanted.alarms[&kind].other_actions, *others, "{kind:?}");
+        }
+        assert_eq!(wanted.alarms[&AlarmKind::Spare].other_actions, OtherActions::default());
     }
 }

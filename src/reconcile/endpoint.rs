@@ -92,4 +92,13 @@ impl Variant {
             |kind: &str| kind.strip_prefix("ml.t").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         self.instance_type.as_deref().is_some_and(generation)
     }
+
+    /// Whether its instances may have a GPU, and so publish `GPUUtilization`. A type that isn't known may: the
+    /// configuration has been deleted, or it names pools of several types.
+    #[must_use]
+    pub fn may_have_gpu(&self) -> bool {
+        let Some(family) = self.instance_type.as_deref().and_then(|kind| kind.strip_prefix("ml.")) else { return true };
+        let letters = family.split(|letter: char| letter.is_ascii_digit()).next().unwrap_or_default();
+        ["p", "g", "gr"].contains(&letters)
+    }
 }

@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use self::plan::{Asked, Standing, configure, is_leaving, raise, remove};
+
 pub use activities::{
     ACTIVITIES_ON_A_PAGE, ActivityStatus, Attempt, Author, LastAction, Obstacle, ScalingActivity, Starts, author,
     last_action, median_start, open_attempt, refusal, starts,
@@ -35,12 +37,13 @@ pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
     resource_id, variant_of,
 };
-pub use plan::{Change, Removal, Standing, Tagged, VariantPlan, configure, remove};
+pub use plan::{Change, Removal, Tagged, VariantPlan, before_the_second_look};
 pub use scaling::{
-    Adjustment, Alarm, Comparison, Foreign, ForeignKind, Metric, MissingData, PolicyType, ScalableTarget, Scaling,
-    ScalingPolicy, ScheduledAction, Statistic, Step, StepScaling, Strays, Suspended, TargetTracking,
+    Adjustment, Aggregation, Alarm, AlarmInput, Comparison, Foreign, ForeignKind, Metric, MetricMath, MissingData,
+    Namespace, OtherActions, PolicyType, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Statistic,
+    StepAdjustment, StepScaling, Strays, Suspended, TargetTracking,
 };
-pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, Wish};
+pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, WakeInstances, Wish};
 pub use status::{StatusTag, status_tag};
 pub use warm::{WarmHours, WarmWindow, is_warm};
 
@@ -127,16 +130,17 @@ pub fn decide(
         EndpointStatus::Failed | EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
     }
     let wish = rules.read(&endpoint.tags);
-    let finishes_removal = request == Request::Event && observed.values().any(|scaling| is_leaving(scaling, &wish));
+    // What a variant that is gone has left says nothing about those that live.
+    let is_leaving = |variant: &Variant| observed.get(&variant.name).is_some_and(is_leaving);
+    let finishes_removal = request == Request::Event && endpoint.variants.iter().any(is_leaving);
     let unwanted = match (&wish, ineligible(endpoint)) {
         (Ok(Wish::None | Wish::OptOut), _) => Some(SkipReason::NotManaged),
         (_, Some(reason)) => Some(reason),
         _ => None,
     };
     if request == Request::Remove || finishes_removal || unwanted.is_some() {
-        // Where the tags still ask for us, the wish to leave has to be written down for the event that finishes it.
-        let leaving = if unwanted.is_none() { Suspended::LEAVING } else { Suspended::default() };
-        let (plans, removal) = remove_all(endpoint, observed, leaving);
+        let asked = if unwanted.is_none() { Asked::ByHand } else { Asked::ByTags };
+        let (plans, removal) = remove_all(endpoint, observed, asked);
         return match unwanted {
             Some(reason) if plans.iter().all(|plan| plan.changes.is_empty()) => Decision::Skip(reason),
             _ => Decision::Remove(plans, removal),
@@ -149,17 +153,8 @@ pub fn decide(
     }
 }
 
-/// Whether a removal was begun by hand and waits for its instance. A drift of `SuspendedState` alone must not be taken
-/// for it, so `MinCapacity` has to be raised too, where the tags ask for 0.
-fn is_leaving(scaling: &Scaling, wish: &Result<Wish, Vec<Problem>>) -> bool {
-    let may_have_been_raised = !matches!(wish, Ok(Wish::Managed(settings)) if settings.min_capacity > 0);
-    let is_marked = |target: &ScalableTarget| target.suspended == Suspended::LEAVING && target.min_capacity > 0;
-    may_have_been_raised && scaling.has_ours() && scaling.target.as_ref().is_some_and(is_marked)
-}
-
 /// Why the endpoint can't be managed, if so: only asynchronous endpoints on instances of a fixed type can.
-#[must_use]
-pub fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
+fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
     let any = |is: fn(&Variant) -> bool| endpoint.variants.iter().any(is);
     if any(|variant| variant.hosting == Hosting::Serverless) {
         Some(SkipReason::Serverless)
@@ -182,7 +177,10 @@ fn clean_up(observed: &BTreeMap<VariantName, Scaling>, reason: SkipReason) -> De
 
 /// What variants left behind that the endpoint no longer has.
 fn vanished(endpoint: &Endpoint, observed: &BTreeMap<VariantName, Scaling>) -> Vec<VariantPlan> {
-    leftovers(observed, |name| !endpoint.variants.iter().any(|variant| variant.name == *name))
+    // An answer without any variant is incomplete, and no reason to take anything away.
+    leftovers(observed, |name| {
+        !endpoint.variants.is_empty() && !endpoint.variants.iter().any(|variant| variant.name == *name)
+    })
 }
 
 /// The removal of everything that the function made for variants that are gone.
@@ -192,7 +190,7 @@ fn leftovers(observed: &BTreeMap<VariantName, Scaling>, is_gone: impl Fn(&Varian
         .filter(|(name, _)| is_gone(name))
         .map(|(name, scaling)| VariantPlan {
             variant: name.clone(),
-            changes: remove(scaling, Standing::Gone, Suspended::default()).0,
+            changes: remove(scaling, Standing::Gone, Asked::ByTags).0,
         })
         .filter(|plan| !plan.changes.is_empty())
         .collect()
@@ -201,14 +199,13 @@ fn leftovers(observed: &BTreeMap<VariantName, Scaling>, is_gone: impl Fn(&Varian
 fn remove_all(
     endpoint: &Endpoint,
     observed: &BTreeMap<VariantName, Scaling>,
-    leaving: Suspended,
+    asked: Asked,
 ) -> (Vec<VariantPlan>, Removal) {
     let mut slowest = Removal::Complete;
     let mut plans = Vec::new();
     for variant in &endpoint.variants {
         let scaling = observed.get(&variant.name).cloned().unwrap_or_default();
-        let standing = if variant.is_at_zero() { Standing::AtZero } else { Standing::Running };
-        let (changes, removal) = remove(&scaling, standing, leaving);
+        let (changes, removal) = remove(&scaling, standing(variant), asked);
         if removal == Removal::AwaitsInstance {
             slowest = removal;
         }
@@ -216,6 +213,71 @@ fn remove_all(
     }
     plans.extend(vanished(endpoint, observed));
     (plans, slowest)
+}
+
+fn standing(variant: &Variant) -> Standing {
+    if variant.is_at_zero() { Standing::AtZero } else { Standing::Running(variant.most_instances()) }
+}
+
+/// What is left of a removal when all changes have been made [before the second look](before_the_second_look). `endpoint` is
+/// as it was when the removal was decided, `again` as it is now; `None` when it is gone.
+#[must_use]
+pub fn after_the_second_look(
+    rules: &Rules,
+    endpoint: &Endpoint,
+    again: Option<&Endpoint>,
+    observed: &BTreeMap<VariantName, Scaling>,
+    plans: &[VariantPlan],
+) -> (Vec<VariantPlan>, Removal) {
+    let asked = match rules.read(&endpoint.tags) {
+        Ok(Wish::Managed(_)) if ineligible(endpoint).is_none() => Asked::ByHand,
+        Ok(_) | Err(_) => Asked::ByTags,
+    };
+    let mut slowest = Removal::Complete;
+    let mut rests = Vec::new();
+    for VariantPlan { variant, changes } in plans {
+        let (before, rest) = before_the_second_look(changes);
+        let live = again.and_then(|again| {
+            let is_going = again.status == EndpointStatus::Deleting;
+            again.variants.iter().find(|it| it.name == *variant && !is_going).map(|it| (again.status, it))
+        });
+        let changes = match live {
+            // Nothing has been taken away from a variant on which only alarms were left.
+            Some((EndpointStatus::InService, live)) if live.is_at_zero() && !before.is_empty() => {
+                slowest = Removal::AwaitsInstance;
+                let target = left_target(before, observed.get(variant));
+                raise(&Scaling { target, ..Scaling::default() }, asked)
+            }
+            // SageMaker is changing the number of instances. Its event comes when that is done.
+            Some((EndpointStatus::Other | EndpointStatus::Failed, _)) if !before.is_empty() => {
+                slowest = Removal::AwaitsInstance;
+                Vec::new()
+            }
+            _ => rest.to_vec(),
+        };
+        rests.push(VariantPlan { variant: variant.clone(), changes });
+    }
+    (rests, slowest)
+}
+
+/// The scalable target that is there after these changes.
+fn left_target(changes: &[Change], observed: Option<&Scaling>) -> Option<ScalableTarget> {
+    let mut target = observed.and_then(|scaling| scaling.target.clone());
+    for change in changes {
+        match change {
+            Change::RegisterScalableTarget(registered) => target = Some(registered.clone()),
+            Change::DeregisterScalableTarget => target = None,
+            Change::PutScalingPolicy(..)
+            | Change::PutMetricAlarm(..)
+            | Change::PutScheduledAction(..)
+            | Change::DeleteScalingPolicy(_)
+            | Change::DeleteScheduledAction(_)
+            | Change::DeleteAlarms(_)
+            | Change::TagResource(..)
+            | Change::SetDesiredInstances(_) => {}
+        }
+    }
+    target
 }
 
 fn configure_all(
@@ -238,8 +300,9 @@ fn configure_all(
                     .map(|foreign| Conflict { variant: variant.name.clone(), foreign: foreign.clone() }),
             );
         }
-        let changes = configure(&scaling, &desired_beside(&endpoint.name, settings, &scaling, now));
-        problems.extend(surprise_shrink(rules, variant, settings, &changes));
+        let wanted = desired_beside(&endpoint.name, variant, settings, &scaling, now);
+        let changes = configure(&scaling, &wanted, variant.current_instances);
+        problems.extend(surprise_in_size(rules, variant, settings, &scaling, &changes));
         plans.push(VariantPlan { variant: variant.name.clone(), changes });
     }
     plans.extend(vanished(endpoint, observed));
@@ -252,18 +315,36 @@ fn configure_all(
     }
 }
 
-/// Registering makes AWS cut a variant down to `MaxCapacity` at once. With a maximum that the user has tagged, that is
-/// what they want; with a mere default it would be a surprise.
-fn surprise_shrink(rules: &Rules, variant: &Variant, settings: &Settings, changes: &[Change]) -> Option<Problem> {
+/// Registering makes AWS cut a variant down to `MaxCapacity` at once, and another `MaxCapacity` than a target had halves the next
+/// burst or lets the bill grow. With a maximum that the user has tagged, that is what they want. With a mere default it would
+/// be a surprise.
+fn surprise_in_size(
+    rules: &Rules,
+    variant: &Variant,
+    settings: &Settings,
+    observed: &Scaling,
+    changes: &[Change],
+) -> Option<Problem> {
     let registers = changes.iter().any(|change| matches!(change, Change::RegisterScalableTarget(_)));
+    if !registers || settings.max_capacity_is_tagged {
+        return None;
+    }
+    let max = settings.max_capacity;
     let instances = variant.most_instances();
-    (registers && !settings.max_capacity_is_tagged && instances > settings.max_capacity).then(|| Problem {
-        tag: rules.tag(Key::MaxCapacity),
-        value: None,
-        problem: format!(
-            "is not set, and variant {} runs {instances} instances: the default of {} would cut them down at once; \
-             set this tag to {instances} or more to keep them, or to less to allow the cut",
-            variant.name, settings.max_capacity
+    let is_anothers = !observed.has_ours() || !observed.foreign.is_empty();
+    let present = observed.target.as_ref().map(|target| target.max_capacity).filter(|_| is_anothers);
+    let problem = match present {
+        _ if instances > max => format!(
+            "is not set, and variant {} runs {instances} instances: the default of {max} would cut them down at once; set \
+             this tag to {instances} or more to keep them, or to less to allow the cut",
+            variant.name
         ),
-    })
+        Some(present) if present != max => format!(
+            "is not set, and the scalable target of variant {} has the MaxCapacity {present}: the default of {max} would \
+             change it; set this tag to {present} to keep it, or to {max} to allow the change",
+            variant.name
+        ),
+        _ => return None,
+    };
+    Some(Problem { tag: rules.tag(Key::MaxCapacity), value: None, problem })
 }

@@ -88,18 +88,21 @@ pub enum PolicyName {
     Backlog,
     /// Step scaling from zero instances.
     Wake,
+    /// Step scaling to a single instance, or `MinCapacity`, where that is enough.
+    Spare,
     /// Step scaling to `MinCapacity` after the idle timeout.
     Idle,
 }
 
 impl PolicyName {
-    pub const ALL: [Self; 3] = [Self::Backlog, Self::Wake, Self::Idle];
+    pub const ALL: [Self; 4] = [Self::Backlog, Self::Wake, Self::Spare, Self::Idle];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Backlog => "scale-to-zero-backlog",
             Self::Wake => "scale-to-zero-wake",
+            Self::Spare => "scale-to-zero-spare",
             Self::Idle => "scale-to-zero-idle",
         }
     }
@@ -117,19 +120,27 @@ impl fmt::Display for PolicyName {
     }
 }
 
-/// The alarms that the function owns, one of each kind a variant at the most; each drives the policy of its kind.
+/// The alarms that the function owns, one of each kind a variant at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlarmKind {
+    /// A request waits and no instance runs.
     Wake,
+    /// The same, with the number of instances that the backlog asks for.
+    Ladder,
+    /// One instance is enough.
+    Spare,
+    /// There is nothing to do.
     Idle,
 }
 
 impl AlarmKind {
-    pub const ALL: [Self; 2] = [Self::Wake, Self::Idle];
+    pub const ALL: [Self; 4] = [Self::Wake, Self::Ladder, Self::Spare, Self::Idle];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Wake => "wake",
+            Self::Ladder => "ladder",
+            Self::Spare => "spare",
             Self::Idle => "idle",
         }
     }
@@ -138,7 +149,8 @@ impl AlarmKind {
     #[must_use]
     pub fn policy(self) -> PolicyName {
         match self {
-            Self::Wake => PolicyName::Wake,
+            Self::Wake | Self::Ladder => PolicyName::Wake,
+            Self::Spare => PolicyName::Spare,
             Self::Idle => PolicyName::Idle,
         }
     }
@@ -177,6 +189,23 @@ pub(super) fn warm_end(label: &str) -> String {
     labelled(WARM_END, label)
 }
 
+/// The name of the scheduled action that says that a removal by hand waits for its instance. No tag gives this label.
+pub(super) const REMOVAL_MARK: &str = "scale-to-zero-warm-start..removing";
+
+/// Whether the scheduled action opens warm hours.
+pub(super) fn is_warm_start(name: &str) -> bool {
+    name != REMOVAL_MARK && has_label(name, WARM_START)
+}
+
+/// Whether the scheduled action closes them.
+pub(super) fn is_warm_end(name: &str) -> bool {
+    has_label(name, WARM_END)
+}
+
+fn has_label(name: &str, owned: &str) -> bool {
+    name.strip_prefix(owned).is_some_and(|label| label.is_empty() || label.starts_with('.'))
+}
+
 fn labelled(name: &str, label: &str) -> String {
     if label.is_empty() { name.to_owned() } else { format!("{name}.{label}") }
 }
@@ -184,10 +213,7 @@ fn labelled(name: &str, label: &str) -> String {
 /// Whether a scheduled action of this name is ours.
 #[must_use]
 pub fn is_owned_action(name: &str) -> bool {
-    [WARM_START, WARM_END]
-        .into_iter()
-        .filter_map(|owned| name.strip_prefix(owned))
-        .any(|label| label.is_empty() || label.starts_with('.'))
+    [WARM_START, WARM_END].into_iter().any(|owned| has_label(name, owned))
 }
 
 #[cfg(test)]
@@ -206,11 +232,11 @@ mod tests {
         assert_eq!(endpoint.alarm_prefix(), format!("{ALARM_PREFIX}demo/"));
         assert_eq!(
             PolicyName::ALL.map(PolicyName::as_str),
-            ["scale-to-zero-backlog", "scale-to-zero-wake", "scale-to-zero-idle"]
+            ["scale-to-zero-backlog", "scale-to-zero-wake", "scale-to-zero-spare", "scale-to-zero-idle"]
         );
         assert_eq!(
             AlarmKind::ALL.map(|kind| alarm_name(&endpoint, &variant, kind)),
-            ["scale-to-zero/demo/AllTraffic/wake", "scale-to-zero/demo/AllTraffic/idle"]
+            ["wake", "ladder", "spare", "idle"].map(|kind| format!("scale-to-zero/demo/AllTraffic/{kind}"))
         );
     }
 

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use super::endpoint::Tags;
-use super::names::{AlarmKind, PolicyName, VariantName};
+use super::names::{AlarmKind, PolicyName, REMOVAL_MARK, VariantName, is_warm_end, is_warm_start};
 use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended};
+use super::settings::Pause;
 
 /// One write to AWS, on one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,24 +44,25 @@ pub struct VariantPlan {
 }
 
 /// The changes that turn `observed` into `desired`. What another owner has there is taken away: the caller has made
-/// sure that this is wanted.
-#[must_use]
-pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
+/// sure that this is wanted. `running` is how many instances the variant runs, where that is known.
+pub(super) fn configure(observed: &Scaling, desired: &Scaling, running: Option<i32>) -> Vec<Change> {
     let mut changes = Vec::new();
     let register = desired
         .target
         .as_ref()
-        .filter(|target| observed.target.as_ref() != Some(*target))
+        .filter(|target| observed.target.as_ref() != Some(*target) || is_below(target, running))
         .map(|target| Change::RegisterScalableTarget(target.clone()));
     // Policies need a target, so registering comes first, unless it is what lets policies that are there already take
     // the last instance: then waking comes before it.
     let registered = Scaling { target: desired.target.clone(), ..observed.clone() };
-    let opens_the_way_to_zero = observed.can_scale_in() && !observed.may_reach_zero() && registered.may_reach_zero();
+    let opens_the_way_to_zero = observed.target.is_some()
+        && observed.can_take_the_last()
+        && !observed.may_reach_zero()
+        && registered.may_reach_zero();
     let (first, later) = if opens_the_way_to_zero { (None, register) } else { (register, None) };
 
     changes.extend(first);
-    put_policy(&mut changes, PolicyName::Wake, observed, desired);
-    put_alarm(&mut changes, AlarmKind::Wake, observed, desired);
+    put(&mut changes, PolicyName::Wake, observed, desired);
     // Two target-tracking policies on one metric are refused, so what shouldn't be there goes before ours comes.
     changes.extend(observed.foreign.iter().map(|foreign| match foreign.kind {
         ForeignKind::ScalingPolicy => Change::DeleteScalingPolicy(foreign.name.clone()),
@@ -80,22 +82,38 @@ pub fn configure(observed: &Scaling, desired: &Scaling) -> Vec<Change> {
         }
     }
     changes.extend(later);
-    // Once it can wake, for the end of warm hours may let it sleep.
+    // Once it can wake, it may sleep.
+    for name in [PolicyName::Spare, PolicyName::Idle, PolicyName::Backlog] {
+        put(&mut changes, name, observed, desired);
+    }
+    delete_alarms(&mut changes, observed, desired);
+    // Last, so that a time zone that AWS doesn't know costs the warm hours alone.
     let drifted = desired.actions.iter().filter(|(name, action)| observed.actions.get(*name) != Some(*action));
     changes.extend(drifted.map(|(name, action)| Change::PutScheduledAction(name.clone(), action.clone())));
-    put_policy(&mut changes, PolicyName::Idle, observed, desired);
-    put_alarm(&mut changes, AlarmKind::Idle, observed, desired);
-    put_policy(&mut changes, PolicyName::Backlog, observed, desired);
-
-    delete_alarms(&mut changes, observed, desired);
     changes
 }
 
+/// Whether fewer instances run than the target asks for. Application Auto Scaling acts on a bound only when it is
+/// registered, so a start that has failed is asked for again.
+fn is_below(target: &ScalableTarget, running: Option<i32>) -> bool {
+    let is_paused = target.suspended.scale_out;
+    !is_paused && running.is_some_and(|running| running < target.min_capacity)
+}
+
+/// A policy, and behind it the alarms that drive it: an alarm's action is the ARN that the policy got.
+fn put(changes: &mut Vec<Change>, name: PolicyName, observed: &Scaling, desired: &Scaling) {
+    put_policy(changes, name, observed, desired);
+    for kind in AlarmKind::ALL.into_iter().filter(|kind| kind.policy() == name) {
+        put_alarm(changes, kind, observed, desired);
+    }
+}
+
 fn put_policy(changes: &mut Vec<Change>, name: PolicyName, observed: &Scaling, desired: &Scaling) {
-    let Some(policy) = desired.policies.get(&name).filter(|policy| observed.policies.get(&name) != Some(*policy))
-    else {
+    let Some(policy) = desired.policies.get(&name) else { return };
+    // AWS makes the alarms of target tracking anew when its policy is put.
+    if observed.policies.get(&name) == Some(policy) && !observed.strays.without_alarm.contains(&name) {
         return;
-    };
+    }
     // A policy keeps its type for life.
     if observed.policy_type(name).is_some_and(|present| present != policy.policy_type()) {
         changes.push(Change::DeleteScalingPolicy(name.to_string()));
@@ -103,7 +121,6 @@ fn put_policy(changes: &mut Vec<Change>, name: PolicyName, observed: &Scaling, d
     changes.push(Change::PutScalingPolicy(name, policy.clone()));
 }
 
-/// After its policy: the alarm's action is the ARN that the policy got.
 fn put_alarm(changes: &mut Vec<Change>, kind: AlarmKind, observed: &Scaling, desired: &Scaling) {
     let Some(alarm) = desired.alarms.get(&kind) else { return };
     let policy_is_another =
@@ -132,62 +149,154 @@ pub enum Removal {
 
 /// How a variant stands when the function leaves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    Running,
+pub(super) enum Standing {
+    /// With so many instances, counting those on their way.
+    Running(i32),
     AtZero,
     /// The variant, or its whole endpoint, is gone or going.
     Gone,
 }
 
-/// The changes that take away what the function made, and nothing else. `leaving` is the state in which a variant that
-/// has to be raised waits for its instance.
-#[must_use]
-pub fn remove(observed: &Scaling, standing: Standing, leaving: Suspended) -> (Vec<Change>, Removal) {
+/// What the endpoint's tags say of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The tags have it removed too, so they are the note of it while it waits for its instance.
+    ByTags,
+    /// The tags still ask for the function. What the removal waits for has to be written down.
+    ByHand,
+}
+
+/// The changes that take away what the function made, and nothing else.
+pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (Vec<Change>, Removal) {
     if !observed.has_ours() {
         return (Vec::new(), Removal::Complete);
     }
-    let raised = |target: &ScalableTarget, suspended: Suspended| {
-        Change::RegisterScalableTarget(ScalableTarget {
-            min_capacity: target.min_capacity.max(1),
-            max_capacity: target.max_capacity.max(1),
-            suspended,
-        })
-    };
     let mut changes = Vec::new();
-    match &observed.target {
-        // Written again even where MinCapacity is 1 already: it is the call that makes AWS look at the capacity.
-        Some(target) if standing == Standing::AtZero => {
-            let suspended = if observed.foreign.is_empty() { leaving } else { target.suspended };
-            changes.push(raised(target, suspended));
-            return (changes, Removal::AwaitsInstance);
-        }
+    match (&observed.target, standing) {
+        (_, Standing::AtZero) => return (raise(observed, asked), Removal::AwaitsInstance),
         // The target stays, as another's policies need it; at MinCapacity 0 they could put it to sleep with no way to wake.
-        Some(target) if !observed.foreign.is_empty() => {
-            if target.min_capacity == 0 && standing != Standing::Gone {
-                changes.push(raised(target, target.suspended));
-            }
+        (Some(target), _) if !observed.foreign.is_empty() => {
             let ours = Scaling { foreign: BTreeSet::new(), ..observed.clone() };
-            changes.extend(configure(&ours, &Scaling::default()));
+            changes = configure(&ours, &Scaling::default(), None);
+            if let Standing::Running(instances) = standing {
+                let left = left_behind(observed, target, instances);
+                // A suspension of ours holds the instances until what is ours has gone.
+                let place =
+                    if left.suspended == target.suspended { 0 } else { before_the_second_look(&changes).0.len() };
+                if left != *target {
+                    changes.insert(place, Change::RegisterScalableTarget(left));
+                }
+            }
             return (changes, Removal::Complete);
         }
-        Some(_) => changes.push(Change::DeregisterScalableTarget),
-        None => {}
+        (Some(_), _) => changes.push(Change::DeregisterScalableTarget),
+        (None, _) => {}
     }
     delete_alarms(&mut changes, observed, &Scaling::default());
     (changes, Removal::Complete)
 }
 
+/// Starts an instance for a variant at zero, so that it can be left. Registered again even where `MinCapacity` is 1
+/// already, and anew where somebody deregistered the target: it is the call that makes AWS look at the capacity.
+pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
+    let raised = match &observed.target {
+        Some(target) => ScalableTarget {
+            min_capacity: target.min_capacity.max(1),
+            max_capacity: target.max_capacity.max(1),
+            // What holds instances goes on holding them.
+            suspended: Suspended { scale_out: false, ..target.suspended },
+        },
+        None => ScalableTarget { min_capacity: 1, max_capacity: 1, suspended: Suspended::default() },
+    };
+    let mut changes = vec![Change::RegisterScalableTarget(raised)];
+    let (name, action) = removal_mark();
+    if asked == Asked::ByHand && observed.actions.get(&name) != Some(&action) {
+        changes.push(Change::PutScheduledAction(name, action));
+    }
+    changes
+}
+
+/// A scalable target that another owner goes on using, without what was ours: our suspension, our warm `MinCapacity`. It
+/// can no longer reach zero, as nothing would wake it, and no instance is cut off by registering it.
+fn left_behind(observed: &Scaling, target: &ScalableTarget, instances: i32) -> ScalableTarget {
+    let has_action =
+        |is_of: fn(&str) -> bool, min| observed.actions.iter().any(|(name, it)| is_of(name) && it.min_capacity == min);
+    let cold = observed.actions.iter().find(|(name, _)| is_warm_end(name)).map(|(_, action)| action.min_capacity);
+    let min_capacity = match cold {
+        Some(cold) if has_action(is_warm_start, target.min_capacity) => cold,
+        _ => target.min_capacity,
+    };
+    let min_capacity = min_capacity.max(1);
+    let suspended = without_ours(target.suspended);
+    if min_capacity == target.min_capacity && suspended == target.suspended {
+        return target.clone();
+    }
+    ScalableTarget { min_capacity, max_capacity: target.max_capacity.max(instances).max(min_capacity), suspended }
+}
+
+/// Any state of a `pause` is ours: as long as a target is managed, no other stays on it.
+fn without_ours(suspended: Suspended) -> Suspended {
+    if [Pause::ScaleIn, Pause::All].iter().any(|pause| pause.suspended() == suspended) {
+        Suspended::default()
+    } else {
+        suspended
+    }
+}
+
+/// The note that a removal by hand waits for its instance: a scheduled action, as that goes with the target, hinders no
+/// other owner and nobody makes one of this name by accident. Should it ever run, it holds the variant at one instance.
+fn removal_mark() -> (String, ScheduledAction) {
+    let schedule = "cron(0 0 ? * MON *)".to_owned();
+    (REMOVAL_MARK.to_owned(), ScheduledAction { schedule, timezone: "UTC".to_owned(), min_capacity: 1 })
+}
+
+/// Whether a removal by hand waits for its instance.
+pub(super) fn is_leaving(observed: &Scaling) -> bool {
+    observed.actions.contains_key(REMOVAL_MARK) || observed.strays.actions.contains(REMOVAL_MARK)
+}
+
+/// The changes up to where AWS has to be looked at once more, and those behind. An alarm may have taken the last instance
+/// between the look that a removal goes by and the moment from which nothing can; until it is known that this has not
+/// happened, our alarms stay, as they show whose the endpoint was.
+#[must_use]
+pub fn before_the_second_look(changes: &[Change]) -> (&[Change], &[Change]) {
+    let is_alarms = |change: &Change| matches!(change, Change::DeleteAlarms(_));
+    match changes {
+        [rest @ .., last] if is_alarms(last) => (rest, std::slice::from_ref(last)),
+        _ => (changes, &[]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::Timestamp;
 
+    use super::super::desired_beside;
+    use super::super::endpoint::{Hosting, Variant};
     use super::super::names::EndpointName;
     use super::super::scaling::Foreign;
-    use super::super::{Settings, desired};
+    use super::super::settings::{Key, Settings};
     use super::*;
 
+    fn demo(current_instances: i32) -> Variant {
+        Variant {
+            name: VariantName::new("AllTraffic").unwrap(),
+            current_instances: Some(current_instances),
+            desired_instances: Some(current_instances),
+            hosting: Hosting::Instances,
+            instance_type: Some("ml.g5.xlarge".to_owned()),
+        }
+    }
+
+    fn wanted(settings: &Settings, observed: &Scaling, instances: i32) -> Scaling {
+        let endpoint = EndpointName::new("demo").unwrap();
+        desired_beside(&endpoint, &demo(instances), settings, observed, Timestamp::UNIX_EPOCH)
+    }
+
     fn configured() -> Scaling {
-        desired(&EndpointName::new("demo").unwrap(), &Settings::default(), Timestamp::UNIX_EPOCH)
+        wanted(&Settings::default(), &Scaling::default(), 1)
     }
 
     fn shared() -> Scaling {
@@ -195,73 +304,172 @@ mod tests {
         Scaling { foreign: BTreeSet::from([theirs]), ..configured() }
     }
 
-    fn raised() -> Change {
-        Change::RegisterScalableTarget(ScalableTarget {
-            min_capacity: 1,
-            max_capacity: 5,
-            suspended: Suspended::default(),
-        })
+    fn target(min_capacity: i32, max_capacity: i32) -> ScalableTarget {
+        ScalableTarget { min_capacity, max_capacity, suspended: Suspended::default() }
     }
 
-    fn own_policies_and_alarm() -> [Change; 3] {
-        [
-            Change::DeleteScalingPolicy("scale-to-zero-backlog".to_owned()),
-            Change::DeleteScalingPolicy("scale-to-zero-wake".to_owned()),
-            Change::DeleteAlarms(vec![AlarmKind::Wake]),
-        ]
+    fn raised() -> Change {
+        Change::RegisterScalableTarget(target(1, 5))
+    }
+
+    fn own_alarms() -> Change {
+        Change::DeleteAlarms(AlarmKind::ALL.to_vec())
+    }
+
+    fn own_policies_and_alarms() -> Vec<Change> {
+        let policies = PolicyName::ALL.iter().map(|name| Change::DeleteScalingPolicy(name.to_string()));
+        policies.chain([own_alarms()]).collect()
+    }
+
+    /// Each change in a word or two.
+    fn words(changes: &[Change]) -> Vec<String> {
+        let word = |change: &Change| match change {
+            Change::RegisterScalableTarget(target) => format!("register {}", target.min_capacity),
+            Change::PutScalingPolicy(name, _) => name.to_string(),
+            Change::PutMetricAlarm(kind, _) => format!("alarm {kind:?}"),
+            Change::PutScheduledAction(name, _) => name.clone(),
+            Change::DeleteScalingPolicy(name) | Change::DeleteScheduledAction(name) => format!("delete {name}"),
+            Change::DeleteAlarms(kinds) => format!("delete alarms {kinds:?}"),
+            Change::DeregisterScalableTarget => "deregister".to_owned(),
+            Change::TagResource(what, _) => format!("tag {what:?}"),
+            Change::SetDesiredInstances(count) => format!("set {count}"),
+        };
+        changes.iter().map(word).collect()
     }
 
     #[test]
     fn configuring_registers_first_and_puts_to_sleep_last() {
-        let kinds: Vec<&str> = configure(&Scaling::default(), &configured())
-            .iter()
-            .map(|change| match change {
-                Change::RegisterScalableTarget(_) => "register",
-                Change::PutScalingPolicy(name, _) => name.as_str(),
-                Change::PutMetricAlarm(..) => "alarm",
-                Change::PutScheduledAction(..) => "schedule",
-                Change::DeleteScalingPolicy(_)
-                | Change::DeleteScheduledAction(_)
-                | Change::DeleteAlarms(_)
-                | Change::DeregisterScalableTarget => "delete",
-                Change::TagResource(..) => "tag",
-                Change::SetDesiredInstances(_) => "count",
-            })
-            .collect();
-        assert_eq!(kinds, ["register", "scale-to-zero-wake", "alarm", "scale-to-zero-backlog"]);
+        let mut settings = Settings::default();
+        settings.set(Key::WarmHours, "MON 08:00-18:00 UTC", 100).unwrap();
+        let changes = configure(&Scaling::default(), &wanted(&settings, &Scaling::default(), 1), Some(1));
+        assert_eq!(
+            words(&changes),
+            [
+                "register 0",
+                "scale-to-zero-wake",
+                "alarm Wake",
+                "alarm Ladder",
+                "scale-to-zero-spare",
+                "alarm Spare",
+                "scale-to-zero-idle",
+                "alarm Idle",
+                "scale-to-zero-backlog",
+                "scale-to-zero-warm-end",
+                "scale-to-zero-warm-start",
+            ]
+        );
+    }
+
+    #[test]
+    fn below_the_minimum_the_target_is_registered_again_and_the_way_to_wake_stays() {
+        let one = Settings { min_capacity: 1, ..Settings::default() };
+        let asleep = configured();
+        let changes = configure(&asleep, &wanted(&one, &asleep, 0), Some(0));
+        assert_eq!(words(&changes), ["register 1", "scale-to-zero-idle"]);
+
+        let failed = wanted(&one, &asleep, 0);
+        assert!(failed.can_wake());
+        assert_eq!(words(&configure(&failed, &wanted(&one, &failed, 0), Some(0))), ["register 1"], "asked for again");
+        let paused = Settings { pause: Pause::All, ..one.clone() };
+        let held = wanted(&paused, &failed, 0);
+        assert_eq!(words(&configure(&held, &held, Some(0))), Vec::<String>::new());
+
+        let runs = configure(&failed, &wanted(&one, &failed, 1), Some(1));
+        assert_eq!(words(&runs), ["delete scale-to-zero-wake", "delete alarms [Wake, Ladder]"]);
+    }
+
+    #[test]
+    fn nothing_is_put_before_its_target_is_registered() {
+        let mut settings = Settings { min_capacity: 0, ..Settings::default() };
+        settings.set(Key::WarmHours, "MON 08:00-18:00 UTC", 100).unwrap();
+        let full = wanted(&settings, &Scaling::default(), 1);
+        // Lists that lag behind a removal.
+        for lagging in [
+            Scaling { target: None, ..full.clone() },
+            Scaling { target: None, policies: BTreeMap::new(), ..full.clone() },
+            Scaling { foreign: shared().foreign, ..Scaling::default() },
+        ] {
+            let changes = configure(&lagging, &full, Some(1));
+            assert_eq!(changes.first(), Some(&Change::RegisterScalableTarget(target(0, 5))), "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn target_tracking_that_has_lost_an_alarm_is_put_again() {
+        let mut observed = configured();
+        observed.strays.without_alarm.insert(PolicyName::Backlog);
+        assert_eq!(words(&configure(&observed, &configured(), Some(1))), ["scale-to-zero-backlog"]);
     }
 
     #[test]
     fn removing_deregisters_first_and_deletes_alarms_last() {
-        for standing in [Standing::Running, Standing::Gone] {
+        for standing in [Standing::Running(1), Standing::Gone] {
             assert_eq!(
-                remove(&configured(), standing, Suspended::default()),
-                (
-                    vec![Change::DeregisterScalableTarget, Change::DeleteAlarms(vec![AlarmKind::Wake])],
-                    Removal::Complete
-                ),
+                remove(&configured(), standing, Asked::ByTags),
+                (vec![Change::DeregisterScalableTarget, own_alarms()], Removal::Complete),
                 "{standing:?}"
             );
         }
+        let changes = [Change::DeregisterScalableTarget, own_alarms()];
+        assert_eq!(before_the_second_look(&changes), (&changes[..1], &changes[1..]));
+        assert_eq!(before_the_second_look(&changes[..1]), (&changes[..1], &[][..]));
     }
 
     #[test]
     fn a_variant_at_zero_is_raised_before_anything_is_taken_away() {
-        for observed in [configured(), shared()] {
-            let (changes, removal) = remove(&observed, Standing::AtZero, Suspended::default());
-            assert_eq!((changes, removal), (vec![raised()], Removal::AwaitsInstance));
+        let deregistered = Scaling { target: None, policies: BTreeMap::new(), ..configured() };
+        for (observed, want) in [(configured(), 5), (shared(), 5), (deregistered, 1)] {
+            let (changes, removal) = remove(&observed, Standing::AtZero, Asked::ByTags);
+            let want = Change::RegisterScalableTarget(target(1, want));
+            assert_eq!((changes, removal), (vec![want], Removal::AwaitsInstance));
         }
     }
 
     #[test]
+    fn a_removal_by_hand_is_written_down_once() {
+        let (changes, _) = remove(&shared(), Standing::AtZero, Asked::ByHand);
+        assert_eq!(words(&changes), ["register 1", REMOVAL_MARK]);
+        let (name, action) = removal_mark();
+        let marked = Scaling { actions: BTreeMap::from([(name, action)]), ..configured() };
+        assert!(is_leaving(&marked) && !is_leaving(&configured()));
+        assert_eq!(words(&remove(&marked, Standing::AtZero, Asked::ByHand).0), ["register 1"]);
+    }
+
+    #[test]
     fn a_target_that_another_owner_uses_stays_and_can_no_longer_reach_zero() {
-        let (changes, _) = remove(&shared(), Standing::Running, Suspended::default());
-        assert_eq!(changes, [&[raised()], &own_policies_and_alarm()[..]].concat());
+        let (changes, _) = remove(&shared(), Standing::Running(1), Asked::ByTags);
+        assert_eq!(changes, [&[raised()], &own_policies_and_alarms()[..]].concat());
+    }
+
+    #[test]
+    fn a_target_that_another_owner_uses_loses_what_was_ours_and_no_instance() {
+        let mut settings = Settings { min_capacity: 0, warm_capacity: 3, ..Settings::default() };
+        settings.set(Key::WarmHours, "MON 08:00-18:00 UTC", 100).unwrap();
+        let theirs = |min_capacity, suspended| Scaling {
+            target: Some(ScalableTarget { suspended, ..target(min_capacity, 5) }),
+            foreign: shared().foreign,
+            ..wanted(&settings, &Scaling::default(), 1)
+        };
+        let odd = Suspended { scale_in: false, scale_out: true, scheduled: false };
+        for (observed, instances, want) in [
+            (theirs(3, Suspended::default()), 3, Some(target(1, 5))),
+            (theirs(2, Suspended::default()), 3, None),
+            (theirs(2, Pause::All.suspended()), 3, Some(target(2, 5))),
+            (theirs(2, Pause::ScaleIn.suspended()), 7, Some(target(2, 7))),
+            (theirs(0, odd), 1, Some(ScalableTarget { suspended: odd, ..target(1, 5) })),
+        ] {
+            let (changes, _) = remove(&observed, Standing::Running(instances), Asked::ByTags);
+            let registered = changes.iter().find_map(|change| match change {
+                Change::RegisterScalableTarget(target) => Some(target.clone()),
+                _ => None,
+            });
+            assert_eq!(registered, want, "{:?}", observed.target);
+        }
     }
 
     #[test]
     fn nothing_is_registered_for_a_variant_that_is_gone() {
-        let (changes, _) = remove(&shared(), Standing::Gone, Suspended::default());
-        assert_eq!(changes, own_policies_and_alarm());
+        let (changes, _) = remove(&shared(), Standing::Gone, Asked::ByTags);
+        assert_eq!(changes, own_policies_and_alarms());
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::names::{AlarmKind, PolicyName};
+use super::names::{AlarmKind, PolicyName, VariantName};
 
 /// The scaling of one variant.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,8 +25,11 @@ pub struct Scaling {
 pub struct Strays {
     pub policies: BTreeMap<PolicyName, PolicyType>,
     pub actions: BTreeSet<String>,
-    /// Also alarms that drive no policy, another one, or one that has been replaced since.
-    pub alarms: BTreeSet<AlarmKind>,
+    /// Also alarms that drive no policy, another one, or one that has been replaced since. Each with the actions on it
+    /// that are not ours.
+    pub alarms: BTreeMap<AlarmKind, OtherActions>,
+    /// Policies that are as they should be, but for an alarm of AWS's own that they need and no longer have.
+    pub without_alarm: BTreeSet<PolicyName>,
 }
 
 impl Scaling {
@@ -43,32 +46,44 @@ impl Scaling {
         !self.actions.is_empty() || !self.strays.actions.is_empty()
     }
 
-    /// Whether an instance is started when a request waits and none runs.
+    /// Whether an instance is started when a request waits and none runs: by the plain wake alarm, which nothing that is
+    /// unknown of AWS can keep from firing.
     #[must_use]
     pub fn can_wake(&self) -> bool {
-        let adds_instances = |policy: &ScalingPolicy| match policy {
-            ScalingPolicy::Step(step) => step.adjustment == Adjustment::ChangeInCapacity && step.amount > 0,
-            ScalingPolicy::TargetTracking(_) => false,
-        };
-        self.policies.get(&PolicyName::Wake).is_some_and(adds_instances)
-            && self.alarms.contains_key(&AlarmKind::Wake)
-            && self.target.as_ref().is_some_and(|target| !target.suspended.scale_out)
+        self.has_a_way_to_wake() && self.target.as_ref().is_some_and(|target| !target.suspended.scale_out)
     }
 
-    /// Whether any policy or action, ours or another's, may take instances away.
+    /// The policy and the alarm for it are there, whether scaling out is suspended or not.
+    pub(super) fn has_a_way_to_wake(&self) -> bool {
+        let (Some(ScalingPolicy::Step(policy)), Some(alarm)) =
+            (self.policies.get(&PolicyName::Wake), self.alarms.get(&AlarmKind::Wake))
+        else {
+            return false;
+        };
+        // The metric is 1 while a request waits and no instance runs.
+        alarm.fires_at(1.0)
+            && policy.adjustment == Adjustment::ChangeInCapacity
+            && policy.amount_at(1.0 - alarm.threshold).is_some_and(|amount| amount > 0)
+    }
+
+    /// Whether any policy, ours or another's, may take instances away.
     #[must_use]
     pub fn can_scale_in(&self) -> bool {
-        let by_policy = self.policies.iter().any(|(name, policy)| match (name, policy) {
-            (PolicyName::Wake, _) => false,
-            (PolicyName::Backlog | PolicyName::Idle, ScalingPolicy::Step(_)) => true,
-            (PolicyName::Backlog | PolicyName::Idle, ScalingPolicy::TargetTracking(tracking)) => {
-                !tracking.disable_scale_in
-            }
-        });
-        by_policy || self.has_actions() || !self.strays.policies.is_empty() || !self.foreign.is_empty()
+        self.policies.values().any(ScalingPolicy::can_scale_in) || self.has_what_nobody_knows()
     }
 
-    /// Whether the last instance may be taken away, now or when a scheduled action of ours has lowered `MinCapacity`.
+    /// Whether any policy or action, ours or another's, would take the last instance if `MinCapacity` let it.
+    #[must_use]
+    pub fn can_take_the_last(&self) -> bool {
+        self.policies.values().any(ScalingPolicy::can_take_the_last) || self.has_what_nobody_knows()
+    }
+
+    /// Something that may do anything: another owner's, or edited by hand.
+    fn has_what_nobody_knows(&self) -> bool {
+        !self.strays.policies.is_empty() || !self.strays.actions.is_empty() || !self.foreign.is_empty()
+    }
+
+    /// Whether `MinCapacity` lets the last instance be taken away, now or when a scheduled action has lowered it.
     #[must_use]
     pub fn may_reach_zero(&self) -> bool {
         let is_lowered = |target: &ScalableTarget| {
@@ -89,7 +104,14 @@ impl Scaling {
     /// The alarms under our names, as they should be or not.
     #[must_use]
     pub fn alarm_kinds(&self) -> BTreeSet<AlarmKind> {
-        self.alarms.keys().chain(&self.strays.alarms).copied().collect()
+        self.alarms.keys().chain(self.strays.alarms.keys()).copied().collect()
+    }
+
+    /// What others have hung on an alarm of ours.
+    #[must_use]
+    pub fn other_actions(&self, kind: AlarmKind) -> OtherActions {
+        let of_alarm = self.alarms.get(&kind).map(|alarm| &alarm.other_actions);
+        of_alarm.or_else(|| self.strays.alarms.get(&kind)).cloned().unwrap_or_default()
     }
 }
 
@@ -109,13 +131,6 @@ pub struct Suspended {
     pub scheduled: bool,
 }
 
-impl Suspended {
-    /// A removal is on its way: the variant has been raised to one instance, and nothing may lower it again until it
-    /// runs. Kept here because it is set by the same call that raises the variant and goes with the target; no `pause`
-    /// setting gives this combination.
-    pub const LEAVING: Self = Self { scale_in: true, scale_out: false, scheduled: true };
-}
-
 /// A scaling policy as we write them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScalingPolicy {
@@ -129,6 +144,23 @@ impl ScalingPolicy {
         match self {
             Self::TargetTracking(_) => PolicyType::TargetTracking,
             Self::Step(_) => PolicyType::Step,
+        }
+    }
+
+    fn can_scale_in(&self) -> bool {
+        match self {
+            Self::TargetTracking(tracking) => !tracking.disable_scale_in,
+            Self::Step(step) => step.adjustment == Adjustment::ExactCapacity || step.amounts().any(|amount| amount < 0),
+        }
+    }
+
+    fn can_take_the_last(&self) -> bool {
+        match self {
+            Self::TargetTracking(tracking) => !tracking.disable_scale_in,
+            Self::Step(step) => {
+                let least = if step.adjustment == Adjustment::ExactCapacity { 1 } else { 0 };
+                step.amounts().any(|amount| amount < least)
+            }
         }
     }
 }
@@ -152,23 +184,54 @@ pub struct TargetTracking {
     pub disable_scale_in: bool,
 }
 
-/// Step scaling with one step, from a difference of 0 between metric and threshold upward (or, for an alarm that fires
-/// below its threshold, downward).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Step scaling: by how far the metric is from the alarm's threshold, so many instances.
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepScaling {
     pub adjustment: Adjustment,
-    /// Instances to add, or the exact number of them, as `adjustment` says.
-    pub amount: i32,
-    pub step: Step,
+    pub aggregation: Aggregation,
+    /// By rising bounds, without a gap.
+    pub steps: Vec<StepAdjustment>,
     /// Seconds.
     pub cooldown: i32,
 }
 
-/// Which side of the alarm's threshold the one step covers.
+/// One step. The bounds are differences between metric and threshold; `None` is open.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepAdjustment {
+    pub lower: Option<f64>,
+    pub upper: Option<f64>,
+    /// Instances to add, or the exact number of them, as the policy's [`Adjustment`] says.
+    pub amount: i32,
+}
+
+impl StepScaling {
+    /// What the policy asks for at this difference between metric and threshold; `None` where no step covers it.
+    ///
+    /// Above the threshold a lower bound belongs to its step and an upper one doesn't, below it is the other way round
+    /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>).
+    #[must_use]
+    pub fn amount_at(&self, difference: f64) -> Option<i32> {
+        let covers = |step: &&StepAdjustment| {
+            let (lower, upper) = (step.lower.unwrap_or(f64::NEG_INFINITY), step.upper.unwrap_or(f64::INFINITY));
+            if difference >= 0.0 && lower >= 0.0 {
+                lower <= difference && difference < upper
+            } else {
+                lower < difference && difference <= upper
+            }
+        };
+        self.steps.iter().find(covers).map(|step| step.amount)
+    }
+
+    fn amounts(&self) -> impl Iterator<Item = i32> {
+        self.steps.iter().map(|step| step.amount)
+    }
+}
+
+/// How several datapoints of a metric become the one that a step policy goes by (`MetricAggregationType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    FromThresholdUp,
-    FromThresholdDown,
+pub enum Aggregation {
+    Average,
+    Maximum,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,39 +251,144 @@ pub struct ScheduledAction {
     pub min_capacity: i32,
 }
 
-/// A metric in namespace `AWS/SageMaker`, of which the one dimension is `EndpointName`.
+/// A metric of an endpoint, or of one of its variants, and what is made of the values of each period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
+    pub namespace: Namespace,
     pub name: String,
+    /// The dimension `EndpointName`.
     pub endpoint: String,
+    /// The dimension `VariantName`, of metrics that have one.
+    pub variant: Option<VariantName>,
     pub statistic: Statistic,
+    /// Seconds.
+    pub period: i32,
+}
+
+/// Where SageMaker publishes the metrics of endpoints
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Namespace {
+    /// Of requests and their queue.
+    Invocations,
+    /// Of instances.
+    Instances,
+}
+
+impl Namespace {
+    pub const ALL: [Self; 2] = [Self::Invocations, Self::Instances];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invocations => "AWS/SageMaker",
+            Self::Instances => "/aws/sagemaker/Endpoints",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
     Average,
     Maximum,
+    Sum,
+    SampleCount,
 }
 
-/// A CloudWatch alarm as we write them (`PutMetricAlarm`): enabled, with the ARN of the policy of its kind as the one
-/// action. That ARN is made by AWS when the policy is, so it is no field here; the alarm's state is none either.
+impl Statistic {
+    pub const ALL: [Self; 4] = [Self::Average, Self::Maximum, Self::Sum, Self::SampleCount];
+
+    /// As CloudWatch spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Average => "Average",
+            Self::Maximum => "Maximum",
+            Self::Sum => "Sum",
+            Self::SampleCount => "SampleCount",
+        }
+    }
+}
+
+/// A CloudWatch alarm as we write them (`PutMetricAlarm`): enabled, with the ARN of the policy of its kind as an action.
+/// That ARN is made by AWS when the policy is, so it is no field here; the alarm's state is none either.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     pub description: String,
-    pub metric: Metric,
+    pub input: AlarmInput,
     pub comparison: Comparison,
     pub threshold: f64,
-    /// Seconds.
-    pub period: i32,
     pub evaluation_periods: i32,
     pub datapoints_to_alarm: i32,
     pub missing_data: MissingData,
+    pub other_actions: OtherActions,
+}
+
+impl Alarm {
+    /// Whether a datapoint of this value breaches the threshold.
+    #[must_use]
+    pub fn fires_at(&self, value: f64) -> bool {
+        match self.comparison {
+            Comparison::GreaterThanThreshold => value > self.threshold,
+            Comparison::GreaterThanOrEqualToThreshold => value >= self.threshold,
+            Comparison::LessThanThreshold => value < self.threshold,
+        }
+    }
+
+    /// The metrics that it looks at, which is what CloudWatch bills.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<&Metric> {
+        match &self.input {
+            AlarmInput::Metric(metric) => vec![metric],
+            AlarmInput::Expression(math) => math.metrics.iter().map(|(_, metric)| metric).collect(),
+        }
+    }
+}
+
+/// What an alarm compares with its threshold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AlarmInput {
+    Metric(Metric),
+    Expression(MetricMath),
+}
+
+/// A metric-math expression in CloudWatch's own text, and the metrics behind its ids
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>).
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricMath {
+    pub expression: String,
+    pub metrics: Vec<(String, Metric)>,
+}
+
+/// What somebody else has hung on an alarm of ours, say a topic of their own: kept, also when the alarm is written anew.
+/// By ARN.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherActions {
+    pub alarm: Vec<String>,
+    pub ok: Vec<String>,
+    pub insufficient_data: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
+    GreaterThanThreshold,
     GreaterThanOrEqualToThreshold,
     LessThanThreshold,
+}
+
+impl Comparison {
+    pub const ALL: [Self; 3] =
+        [Self::GreaterThanThreshold, Self::GreaterThanOrEqualToThreshold, Self::LessThanThreshold];
+
+    /// As CloudWatch spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GreaterThanThreshold => "GreaterThanThreshold",
+            Self::GreaterThanOrEqualToThreshold => "GreaterThanOrEqualToThreshold",
+            Self::LessThanThreshold => "LessThanThreshold",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

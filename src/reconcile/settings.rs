@@ -103,6 +103,14 @@ impl Key {
     }
 }
 
+/// How many instances are started at zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeInstances {
+    /// As many as the backlog asks for.
+    Auto,
+    Fixed(i32),
+}
+
 /// How much of the scaling is suspended (`SuspendedState` of the scalable target).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
@@ -133,7 +141,7 @@ impl Pause {
 }
 
 /// What the tags of one endpoint ask for. Invariants: 0 ≤ min ≤ max, 1 ≤ max ≤ the capacity limit,
-/// 1 ≤ `wake_instances` ≤ max, min ≤ `warm_capacity` ≤ max, a target value that Application Auto Scaling takes, cooldowns ≥ 0.
+/// 1 ≤ a fixed `wake_instances` ≤ max, min ≤ `warm_capacity` ≤ max, a target value that Application Auto Scaling takes, cooldowns ≥ 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub min_capacity: i32,
@@ -146,8 +154,8 @@ pub struct Settings {
     /// Seconds.
     pub scale_out_cooldown: i32,
     pub wake: bool,
-    pub wake_instances: i32,
-    /// Seconds, whole minutes. `None`: target tracking scales in by itself, after about 15 minutes at no backlog.
+    pub wake_instances: WakeInstances,
+    /// Seconds, whole minutes. `None`: target tracking scales in by itself, as in AWS's example.
     pub idle_timeout: Option<i32>,
     pub warm_hours: WarmHours,
     /// `MinCapacity` in the warm hours.
@@ -168,8 +176,8 @@ impl Default for Settings {
             scale_in_cooldown: 300,
             scale_out_cooldown: 300,
             wake: true,
-            wake_instances: 1,
-            idle_timeout: None,
+            wake_instances: WakeInstances::Auto,
+            idle_timeout: Some(10 * MINUTE),
             warm_hours: WarmHours::new(),
             warm_capacity: 1,
             longest_request: None,
@@ -196,6 +204,7 @@ impl Settings {
         };
         let duration = |range: RangeInclusive<i32>| values::seconds(value).filter(|seconds| range.contains(seconds));
         let switch = || values::switch(value).ok_or_else(|| "must be true or false".to_owned());
+        let is = |word: &str| value.trim().eq_ignore_ascii_case(word);
         match key {
             // Read before any other key, see `Rules::read`; here it only has to be legal.
             Key::Enabled => _ = switch()?,
@@ -209,11 +218,16 @@ impl Settings {
             Key::ScaleInCooldown => self.scale_in_cooldown = cooldown()?,
             Key::ScaleOutCooldown => self.scale_out_cooldown = cooldown()?,
             Key::Wake => self.wake = switch()?,
-            Key::WakeInstances => self.wake_instances = capacity(1)?,
+            Key::WakeInstances if is("auto") => self.wake_instances = WakeInstances::Auto,
+            Key::WakeInstances => {
+                let count = capacity(1).map_err(|problem| problem.replacen("must be", "must be auto or", 1))?;
+                self.wake_instances = WakeInstances::Fixed(count);
+            }
+            Key::IdleTimeout if is("none") => self.idle_timeout = None,
             Key::IdleTimeout => {
                 let timeout = duration(MINUTE..=24 * HOUR).filter(|seconds| seconds % MINUTE == 0);
-                self.idle_timeout =
-                    Some(timeout.ok_or_else(|| "must be a duration from 1m to 24h in whole minutes".to_owned())?);
+                let problem = || "must be a duration from 1m to 24h in whole minutes, or none".to_owned();
+                self.idle_timeout = Some(timeout.ok_or_else(problem)?);
             }
             Key::WarmHours => self.set_window("", value)?,
             Key::WarmCapacity => self.warm_capacity = capacity(1)?,
@@ -221,12 +235,12 @@ impl Settings {
                 let longest = duration(1..=HOUR);
                 self.longest_request = Some(longest.ok_or_else(|| "must be a duration from 1s to 1h".to_owned())?);
             }
+            Key::Pause if is("scale-in") => self.pause = Pause::ScaleIn,
             Key::Pause => {
-                self.pause = match value.trim() {
-                    "false" => Pause::No,
-                    "scale-in" => Pause::ScaleIn,
-                    "true" => Pause::All,
-                    _ => return Err("must be true, scale-in or false".to_owned()),
+                self.pause = match values::switch(value) {
+                    Some(false) => Pause::No,
+                    Some(true) => Pause::All,
+                    None => return Err("must be true, scale-in or false".to_owned()),
                 }
             }
             Key::Takeover => self.takeover = switch()?,
@@ -236,7 +250,7 @@ impl Settings {
 
     /// Takes over the warm hours of one label. `none` takes them away, where they are a default.
     fn set_window(&mut self, label: &str, value: &str) -> Result<(), String> {
-        if value.trim() == "none" {
+        if value.trim().eq_ignore_ascii_case("none") {
             self.warm_hours.remove(label);
         } else {
             self.warm_hours.insert(label.to_owned(), WarmWindow::parse(value)?);
@@ -383,32 +397,33 @@ impl Rules {
     }
 
     /// Holds the idle timeout at the longest request or above, so that no alarm can fire while one is in flight, should
-    /// the backlog not count it. A default gives way to a tag.
+    /// the backlog not count it. A default gives way, also one of `none`: target tracking scales in whatever is in flight.
     fn fit_idle_timeout(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
-        let (Some(timeout), Some(longest)) = (settings.idle_timeout, settings.longest_request) else { return };
-        if timeout >= longest {
+        let Some(longest) = settings.longest_request else { return };
+        if settings.idle_timeout.is_some_and(|timeout| timeout >= longest) {
             return;
         }
-        if let Some(value) = tagged.get(&Key::IdleTimeout) {
-            let default = if tagged.contains_key(&Key::LongestRequest) { "" } else { " by default" };
-            problems.push(Problem {
-                tag: self.tag(Key::IdleTimeout),
-                value: Some((*value).to_owned()),
-                problem: format!(
-                    "must not be shorter than {}, which is {longest}s{default}: a request that takes so long could be \
-                     killed by scaling in",
-                    Key::LongestRequest.as_str()
-                ),
-            });
-        } else {
+        let Some(value) = tagged.get(&Key::IdleTimeout) else {
             settings.idle_timeout = Some((longest + MINUTE - 1) / MINUTE * MINUTE);
-        }
+            return;
+        };
+        let default = if tagged.contains_key(&Key::LongestRequest) { "" } else { " by default" };
+        let demand =
+            if settings.idle_timeout.is_some() { "must not be shorter than" } else { "must not be none beside" };
+        problems.push(Problem {
+            tag: self.tag(Key::IdleTimeout),
+            value: Some((*value).to_owned()),
+            problem: format!(
+                "{demand} {}, which is {longest}s{default}: a request that takes so long could be killed by scaling in",
+                Key::LongestRequest.as_str()
+            ),
+        });
     }
 
     /// Holds min ≤ max, wake ≤ max and min ≤ warm ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
     /// are a problem, and so is a tag that contradicts the default maximum, for raising that one costs money.
     fn fit_capacities(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
-        let (min, max) = (settings.min_capacity, settings.max_capacity);
+        let max = settings.max_capacity;
         let max_is_tagged = tagged.contains_key(&Key::MaxCapacity);
         let mut add = |key: Key, problem: String| {
             let value = tagged.get(&key).map(|value| (*value).to_owned());
@@ -422,28 +437,32 @@ impl Rules {
                 format!("must be at most {}, which is {max} by default; {hint}", Key::MaxCapacity.as_str())
             }
         };
-        if min > max {
+        if settings.min_capacity > max {
             match (tagged.contains_key(&Key::MinCapacity), max_is_tagged) {
                 (true, true) => {
+                    let min = settings.min_capacity;
                     add(Key::MaxCapacity, format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()));
                 }
                 (true, false) => add(Key::MinCapacity, above_max()),
                 (false, _) => settings.min_capacity = max,
             }
         }
-        if settings.wake_instances > max {
+        // Nothing is compared with a default that has given way, and nothing twice with one that is a problem by itself.
+        let min = settings.min_capacity.min(max);
+        if matches!(settings.wake_instances, WakeInstances::Fixed(count) if count > max) {
             if tagged.contains_key(&Key::WakeInstances) {
                 add(Key::WakeInstances, above_max());
             } else {
-                settings.wake_instances = max;
+                settings.wake_instances = WakeInstances::Fixed(max);
             }
         }
         if !tagged.contains_key(&Key::WarmCapacity) {
-            settings.warm_capacity = settings.warm_capacity.max(settings.min_capacity).min(max);
+            settings.warm_capacity = settings.warm_capacity.clamp(min, max);
         } else if settings.warm_capacity > max {
             add(Key::WarmCapacity, above_max());
         } else if settings.warm_capacity < min {
-            add(Key::WarmCapacity, format!("must be at least {}, which is {min}", Key::MinCapacity.as_str()));
+            let default = if tagged.contains_key(&Key::MinCapacity) { "" } else { " by default" };
+            add(Key::WarmCapacity, format!("must be at least {}, which is {min}{default}", Key::MinCapacity.as_str()));
         }
     }
 }
@@ -515,7 +534,7 @@ mod tests {
             scale_in_cooldown: 600,
             scale_out_cooldown: 60,
             wake: false,
-            wake_instances: 2,
+            wake_instances: WakeInstances::Fixed(2),
             idle_timeout: Some(1800),
             warm_hours: WarmHours::from([
                 (String::new(), WarmWindow::parse("MON-FRI 08:00-18:00 Europe/Berlin").unwrap()),
@@ -552,7 +571,7 @@ mod tests {
     fn all_problems_are_reported_at_once() {
         let found = problems(&[
             ("scale-to-zero:backlog-per-instance", "0"),
-            ("scale-to-zero:enabled", "yes"),
+            ("scale-to-zero:enabled", "y"),
             ("scale-to-zero:idle-timeout", "90s"),
             ("scale-to-zero:longest-request", "2h"),
             ("scale-to-zero:max-capcity", "5"),
@@ -561,8 +580,8 @@ mod tests {
             ("scale-to-zero:pause", "maybe"),
             ("scale-to-zero:scale-in-cooldown", "5 minutes"),
             ("scale-to-zero:scale-out-cooldown", ""),
-            ("scale-to-zero:takeover", "1"),
-            ("scale-to-zero:wake", "True"),
+            ("scale-to-zero:takeover", "2"),
+            ("scale-to-zero:wake", "Ture"),
             ("scale-to-zero:wake-instances", "0"),
             ("scale-to-zero:warm-capacity", "0"),
             ("scale-to-zero:warm-hours", "always"),
@@ -633,12 +652,13 @@ mod tests {
 
     #[test]
     fn a_default_gives_way_to_a_tagged_maximum() {
-        let defaults = Settings { min_capacity: 2, wake_instances: 3, warm_capacity: 4, ..Settings::default() };
+        let wake_instances = WakeInstances::Fixed(3);
+        let defaults = Settings { min_capacity: 2, wake_instances, warm_capacity: 4, ..Settings::default() };
         let rules = Rules { defaults, ..rules() };
         match rules.read(&tags(&[("scale-to-zero:max-capacity", "1")])) {
             Ok(Wish::Managed(settings)) => {
-                assert_eq!((settings.min_capacity, settings.max_capacity, settings.wake_instances), (1, 1, 1));
-                assert_eq!(settings.warm_capacity, 1);
+                assert_eq!((settings.min_capacity, settings.max_capacity, settings.warm_capacity), (1, 1, 1));
+                assert_eq!(settings.wake_instances, WakeInstances::Fixed(1));
             }
             other => panic!("{other:?}"),
         }
@@ -664,6 +684,7 @@ mod tests {
 
     #[test]
     fn an_idle_timeout_is_whole_minutes_of_a_day_at_the_most() {
+        let refusal = "must be a duration from 1m to 24h in whole minutes, or none";
         for (value, want) in [
             ("1m", Some(60)),
             ("60", Some(60)),
@@ -674,8 +695,43 @@ mod tests {
             ("25h", None),
         ] {
             let set = Settings::default().with(Key::IdleTimeout, value).map(|settings| settings.idle_timeout);
-            assert_eq!(set.ok().flatten(), want, "{value}");
+            assert_eq!(set, want.map(Some).ok_or_else(|| refusal.to_owned()), "{value}");
         }
+        for value in ["none", "None", " none "] {
+            assert_eq!(
+                Settings::default().with(Key::IdleTimeout, value).map(|settings| settings.idle_timeout),
+                Ok(None)
+            );
+        }
+    }
+
+    #[test]
+    fn instances_to_wake_with_are_a_number_or_left_to_the_backlog() {
+        let set = |value| {
+            let fixed = Settings { wake_instances: WakeInstances::Fixed(3), ..Settings::default() };
+            fixed.with(Key::WakeInstances, value).map(|settings| settings.wake_instances)
+        };
+        assert_eq!(set("auto"), Ok(WakeInstances::Auto));
+        assert_eq!(set("Auto"), Ok(WakeInstances::Auto));
+        assert_eq!(set("2"), Ok(WakeInstances::Fixed(2)));
+        for value in ["0", "101", "automatic", ""] {
+            let problem = set(value).expect_err(value);
+            assert!(problem.starts_with("must be auto or an integer from 1 to 100"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_not_compared_with_a_default_that_has_given_way() {
+        let defaults = Settings { min_capacity: 3, warm_capacity: 4, ..Settings::default() };
+        let rules = Rules { defaults, ..rules() };
+        let (max, warm) = ("scale-to-zero:max-capacity", "scale-to-zero:warm-capacity");
+        match rules.read(&tags(&[(max, "2"), (warm, "2")])) {
+            Ok(Wish::Managed(settings)) => assert_eq!((settings.min_capacity, settings.warm_capacity), (2, 2)),
+            other => panic!("{other:?}"),
+        }
+        let found = rules.read(&tags(&[(max, "2"), (warm, "1")])).expect_err("the minimum is 2 by then");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].problem.contains("which is 2 by default"), "{found:?}");
     }
 
     #[test]
@@ -690,6 +746,20 @@ mod tests {
             Ok(Wish::Managed(settings)) => assert_eq!(settings.idle_timeout, Some(660), "rounded up to whole minutes"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_longest_request_protects_by_itself_and_none_beside_it_is_refused() {
+        let (idle, longest) = ("scale-to-zero:idle-timeout", "scale-to-zero:longest-request");
+        assert_eq!(managed(&[(longest, "5m")]).idle_timeout, Some(600), "the default is longer");
+        assert_eq!(managed(&[(longest, "1h")]).idle_timeout, Some(3600));
+        let none = Rules { defaults: Settings { idle_timeout: None, ..Settings::default() }, ..rules() };
+        match none.read(&tags(&[(longest, "61s")])) {
+            Ok(Wish::Managed(settings)) => assert_eq!(settings.idle_timeout, Some(120)),
+            other => panic!("{other:?}"),
+        }
+        let found = problems(&[(idle, "none"), (longest, "1s")]);
+        assert!(found.len() == 1 && found[0].0 == idle && found[0].1.starts_with("must not be none"), "{found:?}");
     }
 
     #[test]
@@ -723,10 +793,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_reads_back_from_the_target_and_never_looks_like_a_removal_on_its_way() {
+    fn a_pause_reads_back_from_the_target() {
         for pause in [Pause::No, Pause::ScaleIn, Pause::All] {
             assert_eq!(Pause::of(pause.suspended()), pause);
-            assert_ne!(pause.suspended(), Suspended::LEAVING, "{pause:?}");
         }
     }
 

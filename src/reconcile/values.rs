@@ -33,9 +33,17 @@ pub(super) fn seconds(text: &str) -> Option<i32> {
     digits(count)?.parse::<i32>().ok()?.checked_mul(unit)
 }
 
-/// `true` or `false`, in lower case.
+/// `true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`, in upper or lower case: what YAML, Python and CloudFormation make of
+/// a boolean.
 pub(super) fn switch(text: &str) -> Option<bool> {
-    text.trim().parse().ok()
+    let is_one_of = |words: [&str; 4]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
+    if is_one_of(["true", "yes", "on", "1"]) {
+        Some(true)
+    } else if is_one_of(["false", "no", "off", "0"]) {
+        Some(false)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -108,10 +116,14 @@ mod tests {
 
     #[test]
     fn switches() {
-        for (text, want) in
-            [("true", Some(true)), ("false ", Some(false)), ("True", None), ("yes", None), ("1", None), ("", None)]
-        {
-            assert_eq!(switch(text), want, "tag value {text:?}");
+        for text in ["true", "True", "TRUE", "yes", "Yes", "on", "ON", "1", " true "] {
+            assert_eq!(switch(text), Some(true), "tag value {text:?}");
+        }
+        for text in ["false", "False", "FALSE", "no", "No", "off", "OFF", "0", "false "] {
+            assert_eq!(switch(text), Some(false), "tag value {text:?}");
+        }
+        for text in ["", "y", "n", "2", "00", "tru e", "none", "Flase", "1.0"] {
+            assert_eq!(switch(text), None, "tag value {text:?}");
         }
     }
 }

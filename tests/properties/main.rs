@@ -13,11 +13,13 @@ use proptest::sample::select;
 use sagemaker_scale_to_zero::payload;
 use sagemaker_scale_to_zero::reconcile::{
     AlarmKind, Change, Decision, FindingCode, PolicyName, PolicyType, Request, Rules, ScalableTarget, ScalingPolicy,
-    ScheduledAction, Settings, Suspended, Tags, TargetTracking, Wish, desired, desired_beside,
+    ScheduledAction, Settings, Suspended, Tags, TargetTracking, WakeInstances, Wish, desired, desired_beside,
 };
 use serde_json::Value;
 
-use model::{Account, Action, DrivenAlarm, Policy, PolicyContent, Resources, endpoint_name, is_empty, variant_name};
+use model::{
+    Account, Action, DrivenAlarm, Policy, PolicyContent, Resources, endpoint_name, is_empty, variant, variant_name,
+};
 
 fn rules() -> Rules {
     Rules::default()
@@ -36,6 +38,7 @@ fn any_tags() -> impl Strategy<Value = Tags> {
         ("scale-in-cooldown", "10m"),
         ("wake", "false"),
         ("wake-instances", "1"),
+        ("idle-timeout", "none"),
         ("idle-timeout", "5m"),
         ("idle-timeout", "1h"),
         ("longest-request", "30m"),
@@ -85,9 +88,12 @@ fn any_target() -> impl Strategy<Value = ScalableTarget> {
 /// A policy of ours as it should be by some settings, edited by hand, or replaced by something else.
 fn any_own_policy() -> impl Strategy<Value = PolicyContent> {
     let known = (any::<bool>(), 1..4i32, any::<bool>()).prop_map(|(is_wake, number, disable_scale_in)| {
-        let settings =
-            Settings { wake_instances: number, backlog_per_instance: f64::from(number), ..Settings::default() };
-        let policies = desired(&endpoint_name(), &settings, Timestamp::UNIX_EPOCH).policies;
+        let settings = Settings {
+            wake_instances: WakeInstances::Fixed(number),
+            backlog_per_instance: f64::from(number),
+            ..Settings::default()
+        };
+        let policies = desired(&endpoint_name(), &variant("AllTraffic", 1), &settings, Timestamp::UNIX_EPOCH).policies;
         let name = if is_wake { PolicyName::Wake } else { PolicyName::Backlog };
         match policies[&name].clone() {
             ScalingPolicy::TargetTracking(tracking) => {
@@ -147,13 +153,14 @@ fn any_resources() -> impl Strategy<Value = Resources> {
                     resources.policies.insert(name.to_owned(), Policy { id: 200, content });
                 }
             }
-            let usual = desired(&endpoint_name(), &Settings::default(), Timestamp::UNIX_EPOCH);
-            let mut alarm = usual.alarms[&AlarmKind::Wake].clone();
-            alarm.threshold += f64::from(i8::from(edited));
+            let usual =
+                desired(&endpoint_name(), &variant("AllTraffic", 1), &Settings::default(), Timestamp::UNIX_EPOCH);
             for kind in alarms {
                 let id = resources.policies.get(kind.policy().as_str()).map_or(0, |policy| policy.id);
                 let drives = if dangling { 0 } else { id };
-                resources.alarms.insert(kind, DrivenAlarm { alarm: alarm.clone(), drives });
+                let mut alarm = usual.alarms[&kind].clone();
+                alarm.threshold += f64::from(i8::from(edited));
+                resources.alarms.insert(kind, DrivenAlarm { alarm, drives });
             }
             resources
         },
@@ -191,10 +198,11 @@ fn assert_settled(account: &Account, decision: &Decision) {
     assert!(is_empty(&again), "a second look finds more to do: {again:?}");
     match decision {
         Decision::Configure(..) => {
-            let (variant, _) = account.endpoint.as_ref().unwrap();
+            let (name, instances) = account.endpoint.as_ref().unwrap();
             let Ok(Wish::Managed(settings)) = rules().read(&account.tags) else { panic!("configured unasked") };
-            let observed = account.observed(variant);
-            assert_eq!(observed, desired_beside(&endpoint_name(), &settings, &observed, account.now));
+            let observed = account.observed(name);
+            let variant = variant(name.as_str(), *instances);
+            assert_eq!(observed, desired_beside(&endpoint_name(), &variant, &settings, &observed, account.now));
         }
         Decision::Remove(..) | Decision::Skip(_) => assert_eq!(account.ours(), Vec::<String>::new()),
         Decision::Invalid(_) | Decision::Conflict(..) => {}
@@ -458,7 +466,9 @@ mod parsers {
             if let Ok(Wish::Managed(settings)) = rules().read(&tags) {
                 prop_assert!(0 <= settings.min_capacity && settings.min_capacity <= settings.max_capacity);
                 prop_assert!(1 <= settings.max_capacity && settings.max_capacity <= 100);
-                prop_assert!(1 <= settings.wake_instances && settings.wake_instances <= settings.max_capacity);
+                if let WakeInstances::Fixed(count) = settings.wake_instances {
+                    prop_assert!(1 <= count && count <= settings.max_capacity);
+                }
                 prop_assert!(settings.backlog_per_instance > 0.0 && settings.backlog_per_instance.is_finite());
                 prop_assert!(settings.scale_in_cooldown >= 0 && settings.scale_out_cooldown >= 0);
             }

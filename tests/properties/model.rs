@@ -19,6 +19,16 @@ pub(crate) fn variant_name(name: &str) -> VariantName {
     VariantName::new(name).unwrap()
 }
 
+pub(crate) fn variant(name: &str, instances: i32) -> Variant {
+    Variant {
+        name: variant_name(name),
+        current_instances: Some(instances),
+        desired_instances: Some(instances),
+        hosting: Hosting::Instances,
+        instance_type: Some("ml.g5.xlarge".to_owned()),
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Policy {
     pub(crate) id: u32,
@@ -90,13 +100,7 @@ impl Account {
             status: if self.updating { EndpointStatus::Other } else { EndpointStatus::InService },
             failure_reason: None,
             inference: Inference::Asynchronous,
-            variants: vec![Variant {
-                name: variant,
-                current_instances: Some(instances),
-                desired_instances: Some(instances),
-                hosting: Hosting::Instances,
-                instance_type: Some("ml.g5.xlarge".to_owned()),
-            }],
+            variants: vec![self::variant(variant.as_str(), instances)],
             tags: self.tags.clone(),
         })
     }
@@ -145,15 +149,17 @@ impl Account {
         decision
     }
 
-    /// Invokes until nothing is left to do; an instance that a removal waits for comes up in between.
+    /// Invokes until nothing is left to do; an instance that was started comes up in between, and has an event of its own.
     pub(crate) fn settle(&mut self, rules: &Rules, check: impl Fn(&Self, &Change)) -> Decision {
         self.updating = false;
+        let asleep = self.endpoint.as_ref().map(|(_, instances)| *instances == 0);
         let decision = self.invoke(Request::Apply, rules, usize::MAX, &check);
         if matches!(decision, Decision::Remove(_, Removal::AwaitsInstance)) {
             assert!(self.endpoint.as_ref().is_some_and(|(_, instances)| *instances > 0), "no instance was started");
-            return self.invoke(Request::Event, rules, usize::MAX, &check);
+        } else if asleep.is_none_or(|asleep| !asleep) {
+            return decision;
         }
-        decision
+        self.invoke(Request::Event, rules, usize::MAX, &check)
     }
 
     /// One write, as AWS would do it or refuse it.
@@ -241,7 +247,7 @@ impl Account {
         let scaling = self.observed(variant);
         let is_raised = scaling.target.as_ref().is_some_and(|target| target.min_capacity > 0);
         let has_none = *instances == 0 && !is_raised;
-        let may_sleep = scaling.can_scale_in() && scaling.may_reach_zero();
+        let may_sleep = scaling.can_take_the_last() && scaling.may_reach_zero();
         (has_none || may_sleep) && !scaling.can_wake()
     }
 
@@ -292,7 +298,7 @@ impl Resources {
             if policy.is_some_and(|policy| policy.id == driven.drives) {
                 scaling.alarms.insert(*kind, driven.alarm.clone());
             } else {
-                scaling.strays.alarms.insert(*kind);
+                scaling.strays.alarms.insert(*kind, driven.alarm.other_actions.clone());
             }
         }
         scaling

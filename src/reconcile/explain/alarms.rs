@@ -16,6 +16,8 @@ impl VariantFacts<'_> {
             let policy = self.scaling.policy_type(kind.policy()).is_none().then(|| format!("policy {}", kind.policy()));
             let alarm = (!self.scaling.alarm_kinds().contains(&kind)).then(|| match kind {
                 AlarmKind::Wake => "wake alarm".to_owned(),
+                AlarmKind::Ladder => "ladder alarm".to_owned(),
+                AlarmKind::Spare => "spare alarm".to_owned(),
                 AlarmKind::Idle => "idle alarm".to_owned(),
             });
             policy.into_iter().chain(alarm).collect::<Vec<_>>()
@@ -44,8 +46,8 @@ impl VariantFacts<'_> {
 
     pub(super) fn alarm(&self, alarm: &AlarmReading) -> Option<Finding> {
         let scales_in = match alarm.role {
-            AlarmRole::Own(AlarmKind::Wake) | AlarmRole::ScaleOut => false,
-            AlarmRole::Own(AlarmKind::Idle) => true,
+            AlarmRole::Own(AlarmKind::Wake | AlarmKind::Ladder) | AlarmRole::ScaleOut => false,
+            AlarmRole::Own(AlarmKind::Spare | AlarmKind::Idle) => true,
             AlarmRole::ScaleIn => self.tracking().is_none_or(|tracking| !tracking.disable_scale_in),
         };
         let about = if scales_in { About::Sleep } else { About::Wake };

@@ -1,5 +1,6 @@
 //! Why a variant's instances stay, and when they go.
 
+use super::super::desired::METRIC_PERIOD;
 use super::super::names::AlarmKind;
 use super::super::plan::Change;
 use super::super::settings::{Key, Settings};
@@ -72,7 +73,7 @@ impl VariantFacts<'_> {
         let min = self.target.min_capacity;
         let running = count(self.instances().into(), "instance");
         if let Some(alarm) = self.scaling.alarms.get(&AlarmKind::Idle) {
-            let minutes = count((alarm.evaluation_periods * alarm.period / 60).into(), "minute");
+            let minutes = count((alarm.evaluation_periods * METRIC_PERIOD / 60).into(), "minute");
             let sentence = if self.state(AlarmRole::Own(AlarmKind::Idle)) == Some(AlarmState::Alarm) {
                 format!("runs {running} and has been idle for {minutes}: AWS is taking all above {min} away now.")
             } else {

@@ -38,7 +38,7 @@ fn world(instances: i32) -> World {
         }],
         tags: Tags::from([("scale-to-zero:enabled".to_owned(), "true".to_owned())]),
     };
-    let scaling = desired(&endpoint.name, &Settings::default(), Timestamp::UNIX_EPOCH);
+    let scaling = desired(&endpoint.name, &endpoint.variants[0], &Settings::default(), Timestamp::UNIX_EPOCH);
     World { endpoint, scaling, decision: planned(Vec::new()), readings: Readings::default() }
 }
 
@@ -119,8 +119,8 @@ fn a_raised_minimum_is_of_the_warm_hours_where_the_plan_leaves_it_alone() {
 
 #[test]
 fn one_request_is_backlog_and_less_is_none() {
-    assert_eq!(world(1).with_backlog(&[1.0]).codes(), [FindingCode::Backlog, FindingCode::TargetTracking]);
-    assert_eq!(world(1).with_backlog(&[0.0, 9.0]).codes(), [FindingCode::TargetTracking]);
+    assert_eq!(world(1).with_backlog(&[1.0]).codes(), [FindingCode::Backlog, FindingCode::IdleTimeout]);
+    assert_eq!(world(1).with_backlog(&[0.0, 9.0]).codes(), [FindingCode::IdleTimeout]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn at_zero_a_request_waits_for_the_alarm_and_the_alarm_for_an_instance() {
 #[test]
 fn what_a_lost_alarm_means_is_not_said_where_another_owner_stands_in_the_way() {
     let mut lost = world(0);
-    lost.scaling.alarms.clear();
+    lost.scaling.alarms.remove(&AlarmKind::Wake);
     assert_eq!(lost.codes(), [FindingCode::WakeMissing]);
     let foreign = Foreign { kind: ForeignKind::ScalingPolicy, name: "theirs".to_owned() };
     lost.decision = Decision::Conflict(vec![Conflict { variant: all_traffic(), foreign }], Pause::No);
