@@ -245,8 +245,8 @@ fn spare_alarm(metrics: &Metrics, settings: &Settings, timeout: i32) -> Alarm {
     let seconds = timeout.min(LONGEST_SPARE).max(settings.longest_request.unwrap_or(0));
     let minutes = seconds.div_euclid(METRIC_PERIOD) + i32::from(seconds % METRIC_PERIOD > 0);
     let input = expression(
-        "(B < 1)*(c - 1)".to_owned(),
-        [("B", metrics.backlog(Statistic::Average)), ("c", metrics.instances())],
+        "(b < 1)*(c - 1)".to_owned(),
+        [("b", metrics.backlog(Statistic::Average)), ("c", metrics.instances())],
     );
     let description =
         format!("Leaves a single instance, or MinCapacity, after {minutes} min in which that was enough.");
@@ -416,8 +416,8 @@ mod tests {
             ]
         );
         let spare = math(&scaling, AlarmKind::Spare);
-        assert_eq!(spare.expression, "(B < 1)*(c - 1)");
-        assert_eq!(words(spare), ["B ApproximateBacklogSize Average", "c CPUUtilization SampleCount"]);
+        assert_eq!(spare.expression, "(b < 1)*(c - 1)");
+        assert_eq!(words(spare), ["b ApproximateBacklogSize Average", "c CPUUtilization SampleCount"]);
         let idle = math(&scaling, AlarmKind::Idle);
         assert_eq!(idle.expression, "b + m + g");
         assert_eq!(
