@@ -8,6 +8,10 @@ use crate::reconcile::{Key, Manage, Rules, WakeInstances};
 /// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
 const LARGEST_CAPACITY: i32 = i32::MAX;
 
+const LONGEST_TAG_KEY: usize = 128;
+/// That AWS allows on anything.
+const MOST_TAGS: usize = 50;
+
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -20,6 +24,10 @@ pub struct Config {
     pub status_tag: bool,
     /// What becomes of everything that the function made when its stack is deleted.
     pub on_delete: OnDelete,
+    /// Whether what happens to endpoints is told on EventBridge.
+    pub events: bool,
+    /// The keys of the endpoint's tags that go along to what is made for it.
+    pub copy_tags: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,12 +180,14 @@ impl Config {
         if let Some(url) = work_queue_url.as_deref().filter(|url| !url.starts_with("http")) {
             refuse("WORK_QUEUE_URL", url, "must be the URL of an SQS queue");
         }
-        let [metrics, status_tag] = ["METRICS", "STATUS_TAG"].map(|variable| match lookup(variable).as_deref() {
-            None | Some("on") => true,
+        let switches = [("METRICS", true), ("STATUS_TAG", true), ("EVENTS", false)];
+        let [metrics, status_tag, events] = switches.map(|(variable, default)| match lookup(variable).as_deref() {
+            None => default,
+            Some("on") => true,
             Some("off") => false,
             Some(other) => {
                 refuse(variable, other, "must be on or off");
-                true
+                default
             }
         });
         let on_delete = lookup("ON_DELETE");
@@ -189,9 +199,20 @@ impl Config {
                 OnDelete::Keep
             }),
         };
+        let listed = lookup("COPY_TAGS").unwrap_or_default();
+        let keys = listed.split(',').map(str::trim).filter(|key| !key.is_empty());
+        let copy_tags: Vec<String> = keys.map(str::to_owned).collect();
+        if !copy_tags.iter().all(|key| is_tag_text(key, LONGEST_TAG_KEY)) || copy_tags.len() > MOST_TAGS {
+            refuse(
+                "COPY_TAGS",
+                &listed,
+                "must be at most 50 tag keys with commas between, each of at most 128 letters, digits, spaces and \
+                 _ . : / = + - @, and not starting with aws:",
+            );
+        }
         if problems.is_empty() {
             let rules = Rules { tag_prefix, manage, defaults, capacity_limit };
-            Ok(Self { rules, work_queue_url, metrics, status_tag, on_delete })
+            Ok(Self { rules, work_queue_url, metrics, status_tag, on_delete, events, copy_tags })
         } else {
             Err(InvalidConfiguration { bad: problems, is_of_stack })
         }
@@ -203,11 +224,16 @@ fn default_variable(key: Key) -> String {
     format!("DEFAULT_{}", key.as_str().to_uppercase().replace('-', "_"))
 }
 
-/// The characters of a tag key (`TagKey` in the SageMaker API reference), with room left for the longest setting.
+/// A tag key (`TagKey` in the SageMaker API reference), with room left for the longest setting.
 fn is_tag_prefix(prefix: &str) -> bool {
-    (1..=64).contains(&prefix.chars().count())
-        && !prefix.to_ascii_lowercase().starts_with("aws:")
-        && prefix.chars().all(|letter| letter.is_alphanumeric() || letter == ' ' || "_.:/=+-@".contains(letter))
+    is_tag_text(prefix, 64)
+}
+
+/// What AWS takes as a tag key, or as a part of one.
+fn is_tag_text(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.chars().count())
+        && !text.to_ascii_lowercase().starts_with("aws:")
+        && text.chars().all(|letter| letter.is_alphanumeric() || letter == ' ' || "_.:/=+-@".contains(letter))
 }
 
 #[cfg(test)]
@@ -281,6 +307,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_told_and_no_tag_goes_along_unless_asked() {
+        let unset = read(&[]).unwrap();
+        assert_eq!((unset.events, unset.copy_tags), (false, Vec::new()));
+        let set = read(&[("EVENTS", "on"), ("COPY_TAGS", " CostCenter, Owner,,")]).unwrap();
+        assert_eq!((set.events, set.copy_tags), (true, vec!["CostCenter".to_owned(), "Owner".to_owned()]));
+    }
+
+    #[test]
     fn a_bad_value_is_refused_by_the_name_of_its_variable() {
         for (variable, value) in [
             ("TAG_PREFIX", "aws:zero"),
@@ -301,6 +335,9 @@ mod tests {
             ("METRICS", "true"),
             ("STATUS_TAG", "OFF"),
             ("ON_DELETE", "purge"),
+            ("EVENTS", "yes"),
+            ("COPY_TAGS", "Owner,aws:createdBy"),
+            ("COPY_TAGS", "Cost*Center"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert!(error.contains(&format!("{variable}={value:?}")), "{error}");

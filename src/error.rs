@@ -31,6 +31,11 @@ pub enum Error {
     StackUnanswered { request: &'static str, status: &'static str, reason: String, why: String },
     #[error("{failed} of {endpoints} endpoints failed, the others are done; the first failure: {first}")]
     Fleet { failed: usize, endpoints: usize, first: Box<Error> },
+    #[error(
+        "endpoint {endpoint} was put to sleep while what wakes it was taken away by somebody else, and there was no time \
+         to start an instance again ({source}); set its DesiredInstanceCount to 1, or let the function manage it again"
+    )]
+    LeftAsleep { endpoint: String, source: ApiError },
 }
 
 impl Error {
@@ -44,6 +49,7 @@ impl Error {
             Self::StackUnanswered { .. } => "StackUnanswered",
             Self::DeadlineExceeded { .. } => "DeadlineExceeded",
             Self::Fleet { first, .. } => first.error_type(),
+            Self::LeftAsleep { .. } => "LeftAsleep",
         }
     }
 }

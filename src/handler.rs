@@ -18,8 +18,8 @@ use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
     Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request,
-    Scaling, SkipReason, VariantName, VariantPlan, after_the_second_look, before_the_second_look, decide, status_tag,
-    way_to_another_instance_type,
+    Scaling, SkipReason, Tags, VariantName, VariantPlan, after_the_second_look, before_the_second_look, decide,
+    plan_tags, status_tag, tags_along, way_to_another_instance_type,
 };
 use crate::telemetry;
 
@@ -29,7 +29,7 @@ pub struct Function {
     pub(crate) aws: Aws,
     pub(crate) config: Config,
     /// The clock.
-    now: fn() -> SystemTime,
+    pub(crate) now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
     managed: Mutex<BTreeSet<EndpointName>>,
     /// Of the invocation that is going on. There is one at a time.
@@ -136,6 +136,16 @@ impl Function {
             Invocation::Endpoint { verb, name, arn, hints } => {
                 self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), hints).await.map(Reply::Endpoint)
             }
+            Invocation::Status { name } => self.status(&name).await.map(Reply::Endpoint),
+            Invocation::FleetStatus { after } => {
+                self.fleet_status(after.as_ref(), deadline).await.map(Reply::FleetStatus)
+            }
+            Invocation::ByHand { name, wanted, force } => {
+                self.set_by_hand(&name, wanted, force, deadline).await.map(Reply::Endpoint)
+            }
+            Invocation::MayWake { name, is_likely_ours } => {
+                self.may_wake(&self.aws, &name, is_likely_ours).await.map(Reply::Endpoint)
+            }
             Invocation::Explain { name } => self.explain(&name, deadline).await.map(Reply::Endpoint),
             Invocation::Fleet { verb, after } => self
                 .sweep(verb, after.as_ref(), self.config.work_queue_url.as_deref(), deadline)
@@ -156,11 +166,11 @@ impl Function {
         mut hints: Hints,
     ) -> Result<Answer, Error> {
         hints.is_likely_ours |= self.config.rules.manage == Manage::All || self.was_managed(name);
-        let observed = self.observe(aws, name, arn, &hints).await?;
-        let decision = decide(
+        let mut observed = self.observe(aws, name, arn, &hints).await?;
+        let mut decision = decide(
             match verb {
                 Verb::Apply | Verb::Plan => Request::Apply,
-                Verb::Event => Request::Event,
+                Verb::Event | Verb::Work => Request::Event,
                 Verb::Remove => Request::Remove,
             },
             &self.config.rules,
@@ -168,11 +178,15 @@ impl Function {
             &observed.scaling,
             self.time(),
         );
+        observed.tags_along = self.tags_along(&observed);
+        if let (Decision::Configure(plans, _), false) = (&mut decision, observed.tags_along.is_empty()) {
+            plan_tags(plans, &observed.tags_along, &aws.tags_present(&observed).await?);
+        }
         self.remember(&observed.name, &decision);
         let mut answer = self.planned(&observed.name, observed.endpoint.as_ref(), &observed.scaling, &decision);
         match verb {
             Verb::Plan => {}
-            Verb::Apply | Verb::Event | Verb::Remove => {
+            Verb::Apply | Verb::Event | Verb::Work | Verb::Remove => {
                 if let Some((plans, outcome)) = to_do(&decision) {
                     answer.outcome = match (&decision, &observed.endpoint) {
                         (Decision::Remove(_, Removal::Complete), Some(endpoint)) => {
@@ -184,7 +198,9 @@ impl Function {
                         }
                     };
                 }
+                let status_tag = answer.status_tag.clone();
                 Self::write_status_tag(aws, &observed, &mut answer).await;
+                self.tell(aws, verb, &observed, status_tag.as_ref(), &mut answer).await;
             }
         }
         Ok(answer)
@@ -220,6 +236,11 @@ impl Function {
             Removal::Complete => Outcome::Removed(done),
             Removal::AwaitsInstance => Outcome::Removing(done),
         })
+    }
+
+    /// The endpoint's tags that go along to what is made for it.
+    pub(crate) fn tags_along(&self, observed: &Observed) -> Tags {
+        observed.endpoint.as_ref().map(|endpoint| tags_along(&self.config.copy_tags, endpoint)).unwrap_or_default()
     }
 
     /// A status tag that can't be written is no failure: the outcome doesn't depend on it, and an endpoint that has as
@@ -332,7 +353,7 @@ impl Function {
         Timestamp::try_from((self.now)()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    fn was_managed(&self, name: &EndpointName) -> bool {
+    pub(crate) fn was_managed(&self, name: &EndpointName) -> bool {
         self.managed.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 

@@ -15,6 +15,8 @@ pub mod advise;
 pub mod answer;
 #[cfg(feature = "lambda")]
 pub mod aws;
+#[cfg(feature = "lambda")]
+mod by_hand;
 pub mod check;
 pub mod cloudformation;
 pub mod config;
@@ -23,6 +25,8 @@ pub mod error;
 #[cfg(feature = "lambda")]
 pub mod handler;
 pub mod metrics;
+#[cfg(feature = "lambda")]
+mod news;
 pub mod payload;
 pub mod prices;
 pub mod reconcile;

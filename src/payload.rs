@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cloudformation::StackEvent;
-use crate::reconcile::{EndpointName, Hints, Rules, VariantName};
+use crate::reconcile::{EndpointName, Hints, Manage, Rules, VariantName, Wanted};
 
 /// What the function was invoked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,18 @@ pub enum Invocation {
     },
     /// Asks why an endpoint is as it is.
     Explain { name: EndpointName },
+    /// Asks how an endpoint stands.
+    Status { name: EndpointName },
+    /// Asks it of all endpoints that are managed, or of those behind a name.
+    FleetStatus { after: Option<EndpointName> },
+    /// Wants instances now, or no longer.
+    ByHand { name: EndpointName, wanted: Wanted, force: bool },
+    /// An event that tells of an endpoint that may be waking. Nothing is done about it.
+    MayWake {
+        name: EndpointName,
+        /// What the event's tags say.
+        is_likely_ours: bool,
+    },
     Fleet {
         verb: FleetVerb,
         /// Where an earlier sweep ran out of time: only endpoints behind this name are left.
@@ -38,8 +50,10 @@ pub enum Invocation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Apply,
-    /// As [`Verb::Apply`], told by the endpoint's own change of state or by a sweep.
+    /// As [`Verb::Apply`], told by the endpoint's own change of state.
     Event,
+    /// As [`Verb::Event`], told by a sweep.
+    Work,
     Plan,
     Remove,
 }
@@ -56,9 +70,13 @@ impl Invocation {
     #[must_use]
     pub fn endpoint(&self) -> Option<&EndpointName> {
         match self {
-            Self::Endpoint { name, .. } | Self::Explain { name } => Some(name),
+            Self::Endpoint { name, .. }
+            | Self::Explain { name }
+            | Self::Status { name }
+            | Self::ByHand { name, .. }
+            | Self::MayWake { name, .. } => Some(name),
             Self::Ignored { endpoint } => endpoint.as_ref(),
-            Self::Fleet { .. } | Self::Batch(_) | Self::Stack(_) => None,
+            Self::Fleet { .. } | Self::FleetStatus { .. } | Self::Batch(_) | Self::Stack(_) => None,
         }
     }
 }
@@ -66,8 +84,8 @@ impl Invocation {
 /// A payload that says nothing that the function understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\": \"apply\", \"plan\", \"explain\" or \"remove\", \"endpoint\": name}}, {{\"action\": \"sweep\", \
-     \"plan\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
+    "{problem}; accepted are {{\"action\": \"apply\", \"plan\", \"explain\", \"status\", \"wake\", \"sleep\" or \"remove\", \
+     \"endpoint\": name}}, {{\"action\": \"sweep\", \"plan\", \"status\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
      Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, \"AWS API Call via CloudTrail\" of aws.sagemaker for \
      AddTags and DeleteTags, \"Scheduled Event\", and the requests of a custom resource of CloudFormation"
 )]
@@ -167,37 +185,62 @@ fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
         Some(Value::String(action)) => action.as_str(),
         other => return invalid(format!("\"action\" is {}, not a string", other.map_or("missing", kind_of))),
     };
-    let is_fleet = action == "sweep" || (matches!(action, "plan" | "remove") && !object.contains_key("endpoint"));
+    let is_fleet =
+        action == "sweep" || (matches!(action, "plan" | "remove" | "status") && !object.contains_key("endpoint"));
     let options: &[&str] = match action {
         _ if is_fleet => &["action", "after"],
         RECONCILE | "remove" => &["action", "endpoint", "variants"],
+        "wake" => &["action", "endpoint", "instances"],
+        "sleep" => &["action", "endpoint", "force"],
         _ => &["action", "endpoint"],
     };
     if let Some(unknown) = object.keys().find(|key| !options.contains(&key.as_str())) {
         return invalid(format!("received the unknown key {unknown:?} beside the action {action:?}"));
     }
-    let fleet = |verb: FleetVerb| {
-        let after = object.get("after").map(|after| endpoint_name(Some(after), "\"after\"")).transpose()?;
-        Ok(Invocation::Fleet { verb, after })
-    };
-    let endpoint = |verb: Verb, hints: Hints| {
-        let name = endpoint_name(object.get("endpoint"), "\"endpoint\"")?;
-        Ok(Invocation::Endpoint { verb, name, arn: None, hints })
-    };
+    let after = || object.get("after").map(|after| endpoint_name(Some(after), "\"after\"")).transpose();
+    let fleet = |verb: FleetVerb| Ok(Invocation::Fleet { verb, after: after()? });
+    let name = || endpoint_name(object.get("endpoint"), "\"endpoint\"");
+    let endpoint = |verb: Verb, hints: Hints| Ok(Invocation::Endpoint { verb, name: name()?, arn: None, hints });
     match action {
         "apply" => endpoint(Verb::Apply, Hints::default()),
         RECONCILE => {
-            endpoint(Verb::Event, Hints { is_likely_ours: true, variants: variants(object), ..Hints::default() })
+            endpoint(Verb::Work, Hints { is_likely_ours: true, variants: variants(object), ..Hints::default() })
         }
         "plan" if is_fleet => fleet(FleetVerb::Plan),
         "plan" => endpoint(Verb::Plan, Hints::default()),
-        "explain" => Ok(Invocation::Explain { name: endpoint_name(object.get("endpoint"), "\"endpoint\"")? }),
+        "explain" => Ok(Invocation::Explain { name: name()? }),
+        "status" if is_fleet => Ok(Invocation::FleetStatus { after: after()? }),
+        "status" => Ok(Invocation::Status { name: name()? }),
+        "wake" => {
+            let wanted = Wanted::Wake(object.get("instances").map(instances).transpose()?);
+            Ok(Invocation::ByHand { name: name()?, wanted, force: false })
+        }
+        "sleep" => {
+            let force = match object.get("force") {
+                None => false,
+                Some(Value::Bool(force)) => *force,
+                Some(other) => return invalid(format!("\"force\" is {}, not a boolean", kind_of(other))),
+            };
+            Ok(Invocation::ByHand { name: name()?, wanted: Wanted::Sleep, force })
+        }
         "remove" if is_fleet => fleet(FleetVerb::Remove),
         "remove" => {
             endpoint(Verb::Remove, Hints { is_likely_ours: true, variants: variants(object), ..Hints::default() })
         }
         "sweep" => fleet(FleetVerb::Sweep),
         other => invalid(format!("received the unknown action {other:?}")),
+    }
+}
+
+/// A number that is too large for any endpoint is for the endpoint's maximum to refuse.
+fn instances(value: &Value) -> Result<i32, InvalidPayload> {
+    let whole = match value {
+        Value::Number(number) => number.as_u64().filter(|count| *count > 0),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    match whole {
+        Some(count) => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+        None => invalid(format!("\"instances\" is {value}, not an integer of 1 or more")),
     }
 }
 
@@ -257,13 +300,29 @@ fn state_change(object: &Map<String, Value>, rules: &Rules) -> Result<Invocation
     let detail = object.get("detail");
     let field = |key: &str| detail.and_then(|detail| detail.get(key));
     let name = endpoint_name(field("EndpointName"), "detail.EndpointName")?;
-    // Without a status there is no reason not to look.
-    if field("EndpointStatus").and_then(Value::as_str).is_some_and(|status| !asks_for_action(status)) {
-        return Ok(Invocation::Ignored { endpoint: Some(name) });
-    }
     let is_likely_ours = tag_keys(field("Tags")).iter().any(|key| rules.is_own_tag(key));
+    // Without a status there is no reason not to look.
+    if let Some(status) = field("EndpointStatus").and_then(Value::as_str).filter(|status| !asks_for_action(status)) {
+        let is_likely_ours = is_likely_ours || field("Tags").is_none() || rules.manage == Manage::All;
+        return Ok(if status.eq_ignore_ascii_case("updating") && may_wake(field("ProductionVariants")) {
+            Invocation::MayWake { name, is_likely_ours }
+        } else {
+            Invocation::Ignored { endpoint: Some(name) }
+        });
+    }
     let hints = Hints { is_likely_ours, ..Hints::default() };
     Ok(Invocation::Endpoint { verb: Verb::Event, name, arn: None, hints })
+}
+
+/// Whether a variant has no instance and is to get some, as far as the event tells: AWS's own sample has the wanted number
+/// alone, and its schema neither.
+fn may_wake(variants: Option<&Value>) -> bool {
+    let Some(variants) = variants.and_then(Value::as_array) else { return true };
+    variants.iter().any(|variant| {
+        let count = |key: &str| variant.get(key).and_then(Value::as_f64);
+        count("CurrentInstanceCount").is_none_or(|current| current == 0.0)
+            && count("DesiredInstanceCount").is_none_or(|desired| desired > 0.0)
+    })
 }
 
 /// The keys of tags that come as a map, as a list of objects with a `key`, or as a list of keys.

@@ -16,8 +16,8 @@ use crate::handler::{Deadline, Function, OutcomeOf, to_do};
 use crate::metrics::Census;
 use crate::payload::{self, FleetVerb, Verb};
 use crate::reconcile::{
-    EndpointName, EndpointStatus, Hints, Pause, Request, STATUS_TAG, Scaling, SkipReason, Tags, VariantName, Wish,
-    decide,
+    Decision, EndpointName, EndpointStatus, Hints, Pause, Request, STATUS_TAG, Scaling, SkipReason, Tags, VariantName,
+    Wish, decide, plan_tags, tags_along,
 };
 
 /// How many endpoints are looked at between two looks at the clock.
@@ -49,7 +49,7 @@ struct Work {
 impl Function {
     /// The names of all endpoints around which there still is something of ours.
     pub(crate) async fn endpoints_with_ours(&self) -> Result<Vec<String>, Error> {
-        let survey = self.aws.for_fleet().survey().await?;
+        let survey = self.aws.for_fleet().survey(false).await?;
         let with_ours = survey.scaling.iter().filter(|(_, variants)| variants.values().any(Scaling::has_ours));
         Ok(with_ours.map(|(name, _)| name.to_string()).collect())
     }
@@ -63,7 +63,7 @@ impl Function {
         deadline: Option<Deadline>,
     ) -> Result<FleetAnswer, Error> {
         let aws = &self.aws.for_fleet();
-        let survey = aws.survey().await?;
+        let survey = aws.survey(!self.config.copy_tags.is_empty()).await?;
         let with_ours = survey.scaling.iter().filter(|(_, variants)| variants.values().any(Scaling::has_ours));
         let names: BTreeSet<&EndpointName> = survey.endpoints.keys().chain(with_ours.map(|(name, _)| name)).collect();
         let names: Vec<&EndpointName> =
@@ -148,7 +148,12 @@ impl Function {
             return skipped(SkipReason::NotManaged, Census::default());
         }
         let endpoint = aws.look(name, tags).await?;
-        let decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
+        let mut decision = decide(request(verb), &self.config.rules, endpoint.as_ref(), scaling, self.time());
+        if let (Decision::Configure(plans, _), Some(endpoint), Some(present)) =
+            (&mut decision, &endpoint, survey.tags_present.get(name))
+        {
+            plan_tags(plans, &tags_along(&self.config.copy_tags, endpoint), present);
+        }
         let planned = self.planned(name, endpoint.as_ref(), scaling, &decision);
         let census = Census::of(endpoint.as_ref(), &decision, &planned);
         if to_do(&decision).is_none() && planned.status_tag.is_none() {
@@ -206,7 +211,7 @@ impl Function {
                 work.iter().map(|found| &found.planned).for_each(|planned| answer.add(planned));
                 return Ok(Vec::new());
             }
-            FleetVerb::Sweep => Verb::Event,
+            FleetVerb::Sweep => Verb::Work,
             FleetVerb::Remove => Verb::Remove,
         };
         if let Some(url) = queue_url {

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::answer::{Answer, FleetAnswer, Outcome, Reply, StackAnswer, change_code, reason_code};
+use crate::answer::{Answer, FleetAnswer, FleetStatus, Outcome, Reply, StackAnswer, change_code, reason_code};
 use crate::cloudformation::Verdict;
 use crate::error::Error;
 use crate::metrics::Cost;
@@ -80,11 +80,17 @@ pub fn status_tag_failed(endpoint: &EndpointName, error: &Error) {
     tracing::warn!(%endpoint, error_type = error.error_type(), "the status tag could not be written: {error}");
 }
 
+/// News of an endpoint couldn't be put on the bus, and the invocation goes on.
+pub fn news_failed(endpoint: &EndpointName, error: &Error) {
+    tracing::warn!(%endpoint, error_type = error.error_type(), "an event could not be put: {error}");
+}
+
 /// The one line of an invocation that ended with an answer.
 pub fn answered(request_id: &str, reply: &Reply, cost: Cost) {
     match reply {
         Reply::Endpoint(answer) => endpoint_answered(request_id, answer, cost),
         Reply::Fleet(answer) => fleet_answered(request_id, answer, cost),
+        Reply::FleetStatus(status) => fleet_status_answered(request_id, status, cost),
         // Each message has a line of its own.
         Reply::Batch(_) => {}
         Reply::Stack(answer) => stack_answered(request_id, answer, cost),
@@ -136,6 +142,21 @@ fn fleet_answered(request_id: &str, answer: &FleetAnswer, cost: Cost) {
     );
 }
 
+fn fleet_status_answered(request_id: &str, status: &FleetStatus, cost: Cost) {
+    let (endpoints, counts) = (status.endpoints, status.counts());
+    let after = status.after.as_ref().map(tracing::field::display);
+    let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
+    tracing::info!(
+        outcome = "status",
+        endpoints,
+        after,
+        aws_calls,
+        milliseconds,
+        request_id,
+        "looked at {endpoints} endpoints: {counts}"
+    );
+}
+
 fn endpoint_answered(request_id: &str, answer: &Answer, cost: Cost) {
     let endpoint = answer.endpoint.as_ref().map(tracing::field::display);
     let outcome = answer.outcome.as_str();
@@ -183,6 +204,12 @@ fn detail(outcome: &Outcome) -> String {
         | Outcome::Planned(_)
         | Outcome::Removed(_)
         | Outcome::Removing(_)
+        | Outcome::Waking(_)
+        | Outcome::Sleeping(_)
         | Outcome::Explained(_) => String::new(),
+        Outcome::Status(states) => {
+            let states: Vec<&str> = states.iter().map(|it| it.state.as_str()).collect();
+            format!(": {}", states.join(", "))
+        }
     }
 }

@@ -1,13 +1,16 @@
-"""The Resource Groups Tagging API, for SageMaker endpoints."""
+"""The Resource Groups Tagging API, for SageMaker endpoints, alarms and scalable targets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from moto.core.resource_tagging import make_tag_matcher
 
 from local.account import Account
 from local.errors import AwsError
+from local.services import resource_tags
+from local.services.targets import DIMENSION
 
 
 def get_resources(account: Account, params: dict[str, Any]) -> dict[str, Any]:
@@ -15,13 +18,39 @@ def get_resources(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     arns = params.get("ResourceARNList")
     if arns is not None and (set(params) & {"ResourceTypeFilters", "TagFilters", "ResourcesPerPage"}):
         raise AwsError("InvalidParameterException", "ResourceARNList excludes filters and pages.")
-    types = params.get("ResourceTypeFilters") or ["sagemaker"]
-    if not {"sagemaker", "sagemaker:endpoint"} & set(types):
-        return {"ResourceTagMappingList": []}
+    types = params.get("ResourceTypeFilters") or list(_KINDS)
     matches = make_tag_matcher(params.get("TagFilters"))
     found = []
-    for endpoint in account.endpoints_by_arn.values():
-        tags = {tag["Key"]: tag["Value"] for tag in endpoint.tags}
-        if endpoint.was_tagged and (arns is None or endpoint.arn in arns) and matches(tags):
-            found.append({"ResourceARN": endpoint.arn, "Tags": list(endpoint.tags)})
+    for kind, tagged in _KINDS.items():
+        if not {kind, kind.partition(":")[0]} & set(types):
+            continue
+        for arn, tags in tagged(account):
+            if (arns is None or arn in arns) and matches(tags):
+                listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+                found.append({"ResourceARN": arn, "Tags": listed})
     return {"ResourceTagMappingList": found}
+
+
+def _endpoints(account: Account) -> Iterator[tuple[str, dict[str, str]]]:
+    for endpoint in account.endpoints_by_arn.values():
+        if endpoint.was_tagged:
+            yield endpoint.arn, {tag["Key"]: tag["Value"] for tag in endpoint.tags}
+
+
+def _alarms(account: Account) -> Iterator[tuple[str, dict[str, str]]]:
+    for alarm in account.cloudwatch.alarms.values():
+        if tags := resource_tags.of(account, alarm.alarm_arn):
+            yield alarm.alarm_arn, tags
+
+
+def _targets(account: Account) -> Iterator[tuple[str, dict[str, str]]]:
+    for target in account.autoscaling.targets.get(DIMENSION, {}).values():
+        if tags := resource_tags.of(account, target.arn):
+            yield target.arn, tags
+
+
+_KINDS = {
+    "sagemaker:endpoint": _endpoints,
+    "cloudwatch:alarm": _alarms,
+    "application-autoscaling:scalable-target": _targets,
+}

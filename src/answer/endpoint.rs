@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::changes::variant;
 use super::explanation::Explanation;
+use super::state::state;
 use crate::reconcile::{
-    Conflict, EndpointName, ForeignKind, Pause, Problem, SkipReason, StatusTag, VariantPlan, resource_id,
+    Conflict, EndpointName, ForeignKind, Pause, Problem, SkipReason, StatusTag, VariantPlan, VariantState, resource_id,
 };
 
 /// The answer about one endpoint.
@@ -30,8 +31,15 @@ pub enum Outcome {
     Removing(Vec<VariantPlan>),
     Skipped(SkipReason),
     Invalid(Vec<Problem>),
-    Conflict { conflicts: Vec<Conflict>, takeover_tag: String },
+    Conflict {
+        conflicts: Vec<Conflict>,
+        takeover_tag: String,
+    },
     Explained(Explanation),
+    /// How each variant stands.
+    Status(Vec<VariantState>),
+    Waking(Vec<VariantPlan>),
+    Sleeping(Vec<VariantPlan>),
 }
 
 impl Outcome {
@@ -47,6 +55,9 @@ impl Outcome {
             Self::Invalid(_) => "invalid",
             Self::Conflict { .. } => "conflict",
             Self::Explained(_) => "explained",
+            Self::Status(_) => "status",
+            Self::Waking(_) => "waking",
+            Self::Sleeping(_) => "sleeping",
         }
     }
 
@@ -58,8 +69,10 @@ impl Outcome {
             | Self::Unchanged(plans)
             | Self::Planned(plans)
             | Self::Removed(plans)
-            | Self::Removing(plans) => plans,
-            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } | Self::Explained(_) => &[],
+            | Self::Removing(plans)
+            | Self::Waking(plans)
+            | Self::Sleeping(plans) => plans,
+            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } | Self::Explained(_) | Self::Status(_) => &[],
         }
     }
 }
@@ -76,6 +89,8 @@ pub fn reason_code(reason: SkipReason) -> &'static str {
         SkipReason::NotInService => "not-in-service",
         SkipReason::NotFound => "not-found",
         SkipReason::IgnoredEvent => "ignored-event",
+        SkipReason::Busy => "busy",
+        SkipReason::Paused => "paused",
     }
 }
 
@@ -120,7 +135,9 @@ impl Answer {
             | Outcome::Unchanged(plans)
             | Outcome::Planned(plans)
             | Outcome::Removed(plans)
-            | Outcome::Removing(plans) => {
+            | Outcome::Removing(plans)
+            | Outcome::Waking(plans)
+            | Outcome::Sleeping(plans) => {
                 answer["variants"] = plans.iter().map(|plan| variant(endpoint, plan)).collect();
             }
             Outcome::Skipped(_) => {}
@@ -138,6 +155,7 @@ impl Answer {
                 ));
             }
             Outcome::Explained(explanation) => explanation.add_to(answer),
+            Outcome::Status(states) => answer["variants"] = states.iter().map(state).collect(),
         }
     }
 }

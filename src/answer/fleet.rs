@@ -26,7 +26,7 @@ pub struct FleetAnswer {
 }
 
 /// Lambda's answers hold 6 MB; the rest is for what surrounds the results.
-const MOST_RESULT_BYTES: usize = 5_000_000;
+pub(super) const MOST_RESULT_BYTES: usize = 5_000_000;
 
 /// As many as a line of the log may name.
 const MOST_CONCERNS: usize = 20;

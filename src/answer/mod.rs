@@ -6,6 +6,7 @@ mod endpoint;
 mod explanation;
 mod fleet;
 mod stack;
+mod state;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
@@ -15,12 +16,14 @@ pub use self::endpoint::{Answer, Outcome, reason_code};
 pub use self::explanation::{Explanation, finding_code};
 pub use self::fleet::FleetAnswer;
 pub use self::stack::StackAnswer;
+pub use self::state::FleetStatus;
 
 /// What an invocation answers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     Endpoint(Answer),
     Fleet(FleetAnswer),
+    FleetStatus(FleetStatus),
     /// For Lambda's SQS event source, which puts the failed messages back.
     Batch(SqsBatchResponse),
     Stack(StackAnswer),
@@ -33,6 +36,7 @@ impl Reply {
         match self {
             Self::Endpoint(answer) => Some(answer.outcome.as_str()),
             Self::Fleet(_) => Some("swept"),
+            Self::FleetStatus(_) => Some("status"),
             Self::Batch(_) => None,
             Self::Stack(_) => Some("answered"),
         }
@@ -43,6 +47,7 @@ impl Reply {
         match self {
             Self::Endpoint(answer) => answer.to_json(),
             Self::Fleet(answer) => answer.to_json(),
+            Self::FleetStatus(status) => status.to_json(),
             Self::Batch(response) => json!(response),
             Self::Stack(answer) => answer.to_json(),
         }

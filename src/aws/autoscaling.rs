@@ -332,7 +332,7 @@ fn scaling_activity(activity: SdkActivity) -> ScalingActivity {
 }
 
 /// A time that no calendar has becomes the nearest that one has.
-fn timestamp(time: &DateTime) -> Timestamp {
+pub(super) fn timestamp(time: &DateTime) -> Timestamp {
     let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
     Timestamp::new(time.secs(), nanos).unwrap_or(if time.secs() < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use aws_sdk_sagemaker::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sagemaker::operation::RequestId;
@@ -136,6 +137,39 @@ impl ApiError {
             message: format!("the answer has no {what}"),
             request_id: None,
         }
+    }
+
+    /// For an answer that didn't come in the time that there was for it.
+    pub(super) fn no_answer(operation: &'static str, resource: &str, within: Duration) -> Self {
+        Self {
+            operation,
+            resource: resource.to_owned(),
+            kind: ApiErrorKind::NoAnswer,
+            code: None,
+            message: format!("no answer within {} ms", within.as_millis()),
+            request_id: None,
+        }
+    }
+
+    /// For a part of a request that was refused by itself.
+    pub(super) fn refused(operation: &'static str, resource: &str, code: &str, message: &str) -> Self {
+        Self {
+            operation,
+            resource: resource.to_owned(),
+            kind: ApiErrorKind::of_code(code),
+            code: Some(code.to_owned()),
+            message: message.to_owned(),
+            request_id: None,
+        }
+    }
+
+    /// The endpoint is being changed already: SageMaker has no error of its own for it either. Its text is `Cannot update
+    /// in-progress endpoint`, by AWS's own operator for Kubernetes.
+    #[must_use]
+    pub fn is_being_updated(&self) -> bool {
+        self.operation == "UpdateEndpointWeightsAndCapacities"
+            && self.code.as_deref() == Some("ValidationException")
+            && self.message.contains("in-progress")
     }
 
     /// SageMaker has no error of its own for a name that it doesn't know.

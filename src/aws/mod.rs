@@ -5,12 +5,14 @@ mod autoscaling;
 mod checks;
 mod cloudwatch;
 mod error;
+mod events;
 mod observe;
 mod queue;
 mod readings;
 mod response;
 mod retry;
 mod sagemaker;
+mod states;
 mod survey;
 mod tags;
 
@@ -35,6 +37,7 @@ pub use apply::Gone;
 pub use error::{ApiError, ApiErrorKind};
 pub use observe::Observed;
 pub use response::Undelivered;
+pub use states::Standing;
 pub use survey::{Listed, Survey};
 
 /// Where SageMaker publishes the metrics of asynchronous endpoints, and the one dimension that they have
@@ -62,6 +65,7 @@ pub struct Aws {
     cloudwatch: aws_sdk_cloudwatch::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     sqs: aws_sdk_sqs::Client,
+    eventbridge: aws_sdk_eventbridge::Client,
     config: SdkConfig,
     has_own_retries: bool,
     calls: CallCount,
@@ -131,6 +135,12 @@ impl Aws {
             ),
             sqs: aws_sdk_sqs::Client::from_conf(
                 aws_sdk_sqs::config::Builder::from(&config)
+                    .interceptor(calls.clone())
+                    .retry_classifier(retry::ByErrorCode)
+                    .build(),
+            ),
+            eventbridge: aws_sdk_eventbridge::Client::from_conf(
+                aws_sdk_eventbridge::config::Builder::from(&config)
                     .interceptor(calls.clone())
                     .retry_classifier(retry::ByErrorCode)
                     .build(),

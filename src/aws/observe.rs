@@ -29,6 +29,8 @@ pub struct Observed {
     pub endpoint: Option<Endpoint>,
     /// `EndpointStatus` in SageMaker's own word.
     pub status: Option<String>,
+    /// It is changed otherwise than by its numbers of instances.
+    pub is_deploying: bool,
     /// Of the endpoint; only tags are written by it.
     pub(super) arn: Option<String>,
     /// Of the endpoint's variants, and of those that are gone but left something behind. Empty where nothing of ours
@@ -39,7 +41,7 @@ pub struct Observed {
     /// The ARNs of what can carry a tag of the endpoint.
     pub(super) taggable: BTreeMap<(VariantName, Tagged), String>,
     /// The endpoint's tags that go along to whatever is made for it.
-    pub(super) tags_along: Tags,
+    pub tags_along: Tags,
     /// The names of the alarms that AWS has made for our target tracking.
     pub(super) tracking_alarms: BTreeMap<VariantName, Vec<String>>,
 }
@@ -51,7 +53,7 @@ impl Aws {
     /// Whatever read fails for good.
     pub async fn observe(&self, name: &EndpointName, rules: &Rules, hints: &Hints) -> Result<Observed, ApiError> {
         let (described, alarms) = tokio::try_join!(self.describe_endpoint(name), self.describe_alarms(name))?;
-        let Some(Described { mut endpoint, status, arn, config_name }) = described else {
+        let Some(Described { mut endpoint, status, arn, config_name, is_deploying, .. }) = described else {
             let variants = alarms.keys().chain(&hints.variants).cloned().collect();
             return self.observe_scaling(name.clone(), variants, alarms).await;
         };
@@ -102,7 +104,7 @@ impl Aws {
         if let Some(config) = config {
             config.complete(&mut endpoint);
         }
-        Ok(Observed { endpoint: Some(endpoint), status, arn: Some(arn), ..observed })
+        Ok(Observed { endpoint: Some(endpoint), status, is_deploying, arn: Some(arn), ..observed })
     }
 
     async fn has_own_policy(
@@ -173,6 +175,7 @@ impl Observed {
             endpoint: None,
             arn: None,
             status: None,
+            is_deploying: false,
             scaling: BTreeMap::new(),
             policy_arns: BTreeMap::new(),
             taggable: BTreeMap::new(),

@@ -17,7 +17,7 @@ use crate::reconcile::{
 };
 
 /// Of each of these reads, should the invocation have more time.
-const LONGEST_READ: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_READ: Duration = Duration::from_secs(10);
 
 /// What an alarm that is to be read stands for.
 struct Expected<'a> {
@@ -107,7 +107,7 @@ impl Aws {
 }
 
 /// What a read gave, or what it was about and why it gave nothing.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     limit: Duration,
     what: &'static str,
     read: impl Future<Output = Result<T, ApiError>>,
@@ -119,7 +119,7 @@ async fn in_time<T>(
     }
 }
 
-fn or_note<T: Default>(read: Result<T, Unreadable>, unreadable: &mut Vec<Unreadable>) -> T {
+pub(super) fn or_note<T: Default>(read: Result<T, Unreadable>, unreadable: &mut Vec<Unreadable>) -> T {
     read.unwrap_or_else(|failed| {
         unreadable.push(failed);
         T::default()

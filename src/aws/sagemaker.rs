@@ -1,7 +1,9 @@
-//! SageMaker: what an endpoint is. Nothing of it is written but the status tag.
+//! SageMaker: what an endpoint is. Nothing of it is written but the status tag and, by hand, numbers of instances.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+
+use jiff::Timestamp;
 
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
@@ -9,6 +11,7 @@ use aws_sdk_sagemaker::types::{
     DesiredWeightAndCapacity, EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary, Tag,
 };
 
+use super::autoscaling::timestamp;
 use super::{ApiError, Aws, Observed};
 use crate::reconcile::{
     Endpoint, EndpointName, EndpointStatus, Hosting, Inference, STATUS_TAG, StatusTag, Tags, Variant, VariantName,
@@ -21,6 +24,10 @@ pub(super) struct Described {
     pub(super) status: Option<String>,
     pub(super) arn: String,
     pub(super) config_name: Option<String>,
+    /// Another configuration is on its way, or the endpoint is changed otherwise than by its numbers of instances.
+    pub(super) is_deploying: bool,
+    /// `LastModifiedTime`.
+    pub(super) modified: Option<Timestamp>,
 }
 
 /// What the endpoint's configuration adds.
@@ -177,7 +184,10 @@ pub(super) fn status(status: Option<&SdkStatus>) -> EndpointStatus {
 fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> {
     let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
     let status = status(output.endpoint_status());
+    let is_scaling_or_still = matches!(output.endpoint_status(), Some(SdkStatus::InService | SdkStatus::Updating));
     Ok(Described {
+        is_deploying: output.pending_deployment_summary.is_some() || !is_scaling_or_still,
+        modified: output.last_modified_time.as_ref().map(timestamp),
         status: output.endpoint_status().map(|status| status.as_str().to_owned()),
         endpoint: Endpoint {
             name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::autoscaling::{PolicyArns, add_action, add_policy};
+use super::autoscaling::{PolicyArns, Registered, add_action, add_policy};
 use super::cloudwatch::add_alarms;
 use super::sagemaker::Described;
 use super::{ApiError, Aws};
-use crate::reconcile::{ALARM_PREFIX, Endpoint, EndpointName, EndpointStatus, Scaling, Tags, VariantName, variant_of};
+use crate::reconcile::{
+    ALARM_PREFIX, Endpoint, EndpointName, EndpointStatus, Present, Scaling, Tagged, Tags, VariantName, variant_of,
+};
 
 /// In error messages, what a bulk read is about.
 const FLEET: &str = "all endpoints";
@@ -20,7 +22,12 @@ pub struct Survey {
     pub endpoints: BTreeMap<EndpointName, Listed>,
     /// By endpoint, whether it still exists or not.
     pub scaling: BTreeMap<EndpointName, BTreeMap<VariantName, Scaling>>,
+    /// The tags of what was made for each endpoint, where they were asked for.
+    pub tags_present: BTreeMap<EndpointName, Present>,
 }
+
+/// What may carry tags, by ARN.
+pub(super) type Taggable = BTreeMap<String, (EndpointName, VariantName, Tagged)>;
 
 /// What lists tell about an endpoint.
 #[derive(Debug, Clone)]
@@ -35,8 +42,8 @@ impl Aws {
     ///
     /// # Errors
     /// Whatever list fails for good.
-    pub async fn survey(&self) -> Result<Survey, ApiError> {
-        let (endpoints, mut tags, targets, policies, actions, alarms) = tokio::try_join!(
+    pub async fn survey(&self, with_tags: bool) -> Result<Survey, ApiError> {
+        let (endpoints, tags, targets, policies, actions, alarms) = tokio::try_join!(
             self.list_endpoints(),
             self.list_endpoint_tags(),
             self.describe_targets(None, FLEET),
@@ -45,9 +52,11 @@ impl Aws {
             self.describe_alarms_by(ALARM_PREFIX, FLEET)
         )?;
         let mut variants: BTreeMap<(EndpointName, VariantName), (Scaling, PolicyArns)> = BTreeMap::new();
-        for (id, target) in targets {
-            if let Some(variant) = variant_of(&id) {
-                variants.entry(variant).or_default().0.target = Some(target.target);
+        let mut taggable = Taggable::new();
+        for (id, Registered { target, arn }) in targets {
+            if let Some((endpoint, variant)) = variant_of(&id) {
+                taggable.extend(arn.map(|arn| (arn, (endpoint.clone(), variant.clone(), Tagged::ScalableTarget))));
+                variants.entry((endpoint, variant)).or_default().0.target = Some(target);
             }
         }
         for policy in policies {
@@ -63,19 +72,30 @@ impl Aws {
         }
         for (endpoint, alarms) in alarms {
             for (variant, alarms) in alarms {
+                taggable.extend(alarms.iter().filter_map(|(kind, alarm)| {
+                    Some((alarm.alarm_arn.clone()?, (endpoint.clone(), variant.clone(), Tagged::Alarm(*kind))))
+                }));
                 let (scaling, arns) = variants.entry((endpoint.clone(), variant)).or_default();
                 add_alarms(scaling, arns, alarms);
             }
         }
-        let mut survey = Survey::default();
+        let mut survey = Survey { endpoints: join(endpoints, tags), ..Survey::default() };
         for ((endpoint, variant), (scaling, _)) in variants {
             survey.scaling.entry(endpoint).or_default().insert(variant, scaling);
         }
-        for (name, arn, status) in endpoints {
-            let tags = tags.remove(&arn.to_lowercase()).unwrap_or_default();
-            survey.endpoints.insert(name, Listed { status, tags });
+        if with_tags {
+            survey.tags_present = self.tags_by_endpoint(taggable).await?;
         }
         Ok(survey)
+    }
+
+    /// The endpoints of the Region with their tags, and nothing about their scaling.
+    ///
+    /// # Errors
+    /// Whatever list fails for good.
+    pub async fn endpoints(&self) -> Result<BTreeMap<EndpointName, Listed>, ApiError> {
+        let (endpoints, tags) = tokio::try_join!(self.list_endpoints(), self.list_endpoint_tags())?;
+        Ok(join(endpoints, tags))
     }
 
     /// One endpoint of a survey, as it is now; `None` where it has gone meanwhile.
@@ -134,4 +154,15 @@ impl Aws {
         }
         Ok(found)
     }
+}
+
+fn join(
+    endpoints: Vec<(EndpointName, String, EndpointStatus)>,
+    mut tags: HashMap<String, Tags>,
+) -> BTreeMap<EndpointName, Listed> {
+    let listed = endpoints.into_iter().map(|(name, arn, status)| {
+        let tags = tags.remove(&arn.to_lowercase()).unwrap_or_default();
+        (name, Listed { status, tags })
+    });
+    listed.collect()
 }

@@ -1,10 +1,16 @@
 //! Tags of an endpoint that go along to what is made for it: read where they may be missing, and put there.
 
+use std::collections::{BTreeMap, HashMap};
+
 use futures_util::future::try_join_all;
 
 use super::cloudwatch::tag;
+use super::survey::Taggable;
 use super::{ApiError, Aws, Observed};
-use crate::reconcile::{Present, Tagged, Tags};
+use crate::reconcile::{EndpointName, Present, Tagged, Tags};
+
+/// `GetResources` takes a hundred at once, and answers fifty on a page.
+const MOST_ARNS: usize = 50;
 
 impl Aws {
     /// The tags of everything that was observed and can carry some. A call each, side by side.
@@ -21,6 +27,31 @@ impl Aws {
             Ok(((variant.clone(), *what), tags))
         });
         Ok(try_join_all(reads).await?.into_iter().collect())
+    }
+
+    /// The same for many endpoints, from the index of tags, which lags behind: a call for fifty of them. What the index
+    /// doesn't know has never had a tag.
+    pub(super) async fn tags_by_endpoint(
+        &self,
+        taggable: Taggable,
+    ) -> Result<BTreeMap<EndpointName, Present>, ApiError> {
+        let arns: Vec<String> = taggable.keys().cloned().collect();
+        let reads = arns.chunks(MOST_ARNS).map(|arns| async {
+            let listed = self.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec())).send().await;
+            let listed = listed.map_err(|error| ApiError::new("GetResources", "all endpoints", &error))?;
+            Ok(listed.resource_tag_mapping_list.unwrap_or_default())
+        });
+        let mut tags: HashMap<String, Tags> = HashMap::new();
+        for resource in try_join_all(reads).await?.into_iter().flatten() {
+            let found = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+            tags.extend(resource.resource_arn.map(|arn| (arn, found)));
+        }
+        let mut present: BTreeMap<EndpointName, Present> = BTreeMap::new();
+        for (arn, (endpoint, variant, what)) in taggable {
+            let tags = tags.remove(&arn).unwrap_or_default();
+            present.entry(endpoint).or_default().insert((variant, what), tags);
+        }
+        Ok(present)
     }
 
     async fn list_target_tags(&self, arn: &str, label: &str) -> Result<Tags, ApiError> {

@@ -5,10 +5,12 @@
 
 mod activities;
 mod along;
+mod by_hand;
 mod desired;
 mod endpoint;
 mod explain;
 mod names;
+mod news;
 mod plan;
 mod scaling;
 mod settings;
@@ -27,16 +29,21 @@ pub use activities::{
     last_action, median_start, open_attempt, refusal, starts,
 };
 pub use along::{Present, plan_tags, tags_along};
+pub use by_hand::{
+    Before, ByHand, Scaled, State, VariantState, Wanted, Work, at_work, by_hand, cannot_wake, state_before,
+    variant_state,
+};
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
     About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, Unreadable,
-    backlog_window, explain, pending_changes, way_to_another_instance_type,
+    backlog_window, clock, explain, pending_changes, way_to_another_instance_type,
 };
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
     resource_id, variant_of,
 };
+pub use news::{Attention, News, state_news, waking};
 pub use plan::{Change, Removal, Tagged, VariantPlan, before_the_second_look};
 pub use scaling::{
     Adjustment, Aggregation, Alarm, AlarmInput, Comparison, Foreign, ForeignKind, Metric, MetricMath, MissingData,
@@ -80,6 +87,10 @@ pub enum SkipReason {
     NotInService,
     NotFound,
     IgnoredEvent,
+    /// It is to sleep by hand while it works.
+    Busy,
+    /// It is to wake or sleep by hand, and its tag `pause` holds it.
+    Paused,
 }
 
 /// What is to be done about an endpoint.
@@ -154,7 +165,8 @@ pub fn decide(
 }
 
 /// Why the endpoint can't be managed, if so: only asynchronous endpoints on instances of a fixed type can.
-fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
+#[must_use]
+pub fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
     let any = |is: fn(&Variant) -> bool| endpoint.variants.iter().any(is);
     if any(|variant| variant.hosting == Hosting::Serverless) {
         Some(SkipReason::Serverless)

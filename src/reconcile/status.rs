@@ -33,7 +33,10 @@ pub fn status_tag(decision: &Decision, endpoint: Option<&Endpoint>) -> Option<St
             | SkipReason::NotAsync
             | SkipReason::Serverless
             | SkipReason::ManagedInstanceScaling
-            | SkipReason::BurstableInstance,
+            | SkipReason::BurstableInstance
+            // Of wishes by hand, which leave the tag alone.
+            | SkipReason::Busy
+            | SkipReason::Paused,
         ) => None,
     };
     match (text, tags.get(STATUS_TAG)) {

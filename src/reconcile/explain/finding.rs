@@ -90,7 +90,8 @@ pub(super) fn count(number: f64, noun: &str) -> String {
 }
 
 /// ISO 8601, UTC, in whole seconds.
-pub(super) fn clock(time: Timestamp) -> String {
+#[must_use]
+pub fn clock(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

@@ -22,7 +22,7 @@ use super::scaling::Scaling;
 use super::settings::{Rules, Wish};
 use super::{Decision, ineligible};
 
-pub use self::finding::{About, Finding, FindingCode};
+pub use self::finding::{About, Finding, FindingCode, clock};
 pub use self::readings::{AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, Unreadable, backlog_window};
 pub use self::status::way_to_another_instance_type;
 

@@ -120,7 +120,12 @@ pub(super) fn of_ineligible(endpoint: &Endpoint, reason: SkipReason) -> Option<F
                 Some("update the endpoint to another instance type"),
             )
         }
-        SkipReason::NotManaged | SkipReason::NotInService | SkipReason::NotFound | SkipReason::IgnoredEvent => {
+        SkipReason::NotManaged
+        | SkipReason::NotInService
+        | SkipReason::NotFound
+        | SkipReason::IgnoredEvent
+        | SkipReason::Busy
+        | SkipReason::Paused => {
             return None;
         }
     };

@@ -1,0 +1,238 @@
+//! What is worth telling others about an endpoint: that it fell asleep, wakes, is awake, or needs somebody. Nothing is
+//! remembered between two looks, so what was before is read from the activities of its variants.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::activities::{Attempt, Obstacle, ScalingActivity, open_attempt};
+use super::by_hand::{Before, State, state_before};
+use super::endpoint::{Endpoint, EndpointStatus, Variant};
+use super::names::VariantName;
+
+/// One thing to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Something was written, so that the scaling is as the tags say.
+    Configured,
+    Asleep(Before),
+    Awake(Before),
+    Waking,
+    NeedsAttention(Attention),
+}
+
+/// Why somebody has to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attention {
+    Invalid,
+    Conflict,
+    /// AWS doesn't start the instances that were asked for.
+    NoCapacity {
+        state: State,
+        since: Timestamp,
+        /// The account's quota stands in the way, and not AWS's stock.
+        is_quota: bool,
+        message: Option<String>,
+    },
+}
+
+/// The news of an endpoint that has just come to rest. `None`: it is what it was, as far as can be told; in doubt it is
+/// told as awake, with nothing about before.
+#[must_use]
+pub fn state_news(
+    endpoint: &Endpoint,
+    activities: &BTreeMap<VariantName, Vec<ScalingActivity>>,
+    now: Timestamp,
+) -> Option<News> {
+    if endpoint.status != EndpointStatus::InService || endpoint.variants.is_empty() {
+        return None;
+    }
+    let of = |variant: &Variant| activities.get(&variant.name).map(Vec::as_slice).unwrap_or_default();
+    let states: Vec<(State, &Variant)> =
+        endpoint.variants.iter().map(|variant| (State::of(variant, false, false), variant)).collect();
+    if let Some(lacking) = states.iter().find_map(|(state, variant)| no_capacity(*state, variant, of(variant), now)) {
+        return Some(News::NeedsAttention(lacking));
+    }
+    let before = |state: State| {
+        let each: Vec<Before> = states.iter().map(|(_, variant)| state_before(state, of(variant), now)).collect();
+        match each.split_first() {
+            Some((first, rest)) if rest.iter().all(|before| before == first) => *first,
+            Some(_) | None => Before::Unknown,
+        }
+    };
+    if states.iter().all(|(state, _)| *state == State::Asleep) {
+        return Some(News::Asleep(before(State::Asleep)));
+    }
+    if states.iter().any(|(state, _)| *state == State::Awake) {
+        return match before(State::Awake) {
+            Before::Was(State::Awake) => None,
+            before => Some(News::Awake(before)),
+        };
+    }
+    None
+}
+
+/// Whether an order for instances of a variant that is at rest came to nothing.
+fn no_capacity(state: State, variant: &Variant, activities: &[ScalingActivity], now: Timestamp) -> Option<Attention> {
+    let attempt: Attempt<'_> = open_attempt(activities, now)?;
+    let lacks = variant.current_instances < variant.desired_instances || attempt.wanted > variant.current_instances;
+    let is_quota = match attempt.obstacle {
+        Obstacle::Capacity => false,
+        Obstacle::Quota => true,
+        Obstacle::None | Obstacle::Other => return None,
+    };
+    lacks.then(|| Attention::NoCapacity {
+        state,
+        since: attempt.since,
+        is_quota,
+        message: attempt.newest.message.clone(),
+    })
+}
+
+/// Whether an endpoint that is being changed is waking: it has no instance and is to get some.
+#[must_use]
+pub fn waking(endpoint: &Endpoint, is_deploying: bool) -> Option<News> {
+    let is_waking = |variant: &Variant| State::of(variant, true, is_deploying) == State::Waking;
+    let is_changing = endpoint.status == EndpointStatus::Other;
+    (is_changing && endpoint.variants.iter().any(is_waking)).then_some(News::Waking)
+}
+
+impl News {
+    /// The detail type of its event: a contract with whoever has a rule.
+    #[must_use]
+    pub fn detail_type(&self) -> &'static str {
+        match self {
+            Self::Configured => "Endpoint Configured",
+            Self::Asleep(_) => "Endpoint Asleep",
+            Self::Awake(_) => "Endpoint Awake",
+            Self::Waking => "Endpoint Waking",
+            Self::NeedsAttention(_) => "Endpoint Needs Attention",
+        }
+    }
+
+    /// What the endpoint was before and is now, as far as it is known.
+    #[must_use]
+    pub fn old_and_new(&self) -> (Option<State>, Option<State>) {
+        let was = |before: &Before| match before {
+            Before::Was(state) => Some(*state),
+            Before::Unknown => None,
+        };
+        match self {
+            Self::Asleep(before) => (was(before), Some(State::Asleep)),
+            Self::Awake(before) => (was(before), Some(State::Awake)),
+            Self::Waking => (Some(State::Asleep), Some(State::Waking)),
+            Self::NeedsAttention(Attention::NoCapacity { state, .. }) => (None, Some(*state)),
+            Self::Configured | Self::NeedsAttention(Attention::Invalid | Attention::Conflict) => (None, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ActivityStatus, EndpointName, Hosting, Inference, Tags};
+    use super::*;
+
+    fn endpoint(status: EndpointStatus, current: i32, desired: i32) -> Endpoint {
+        Endpoint {
+            name: EndpointName::new("demo").unwrap(),
+            status,
+            failure_reason: None,
+            inference: Inference::Asynchronous,
+            variants: vec![Variant {
+                name: name(),
+                current_instances: Some(current),
+                desired_instances: Some(desired),
+                hosting: Hosting::Instances,
+                instance_type: None,
+            }],
+            tags: Tags::new(),
+        }
+    }
+
+    fn name() -> VariantName {
+        VariantName::new("AllTraffic").unwrap()
+    }
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).unwrap()
+    }
+
+    /// Began at this minute and took five.
+    fn set(minute: i64, instances: i32) -> ScalingActivity {
+        ScalingActivity {
+            start: at(minute),
+            end: Some(at(minute + 5)),
+            status: ActivityStatus::Successful,
+            cause: String::new(),
+            description: format!("Setting desired instance count to {instances}."),
+            message: None,
+        }
+    }
+
+    fn told(current: i32, desired: i32, activities: &[ScalingActivity], minute: i64) -> Option<News> {
+        let activities = BTreeMap::from([(name(), activities.to_vec())]);
+        state_news(&endpoint(EndpointStatus::InService, current, desired), &activities, at(minute))
+    }
+
+    #[test]
+    fn a_change_is_told_with_what_was_before() {
+        let was = Before::Was;
+        for (label, instances, activities, want) in [
+            ("put to sleep", 0, vec![set(10, 1), set(90, 0)], Some(News::Asleep(was(State::Awake)))),
+            ("put to sleep by hand", 0, vec![set(10, 1)], Some(News::Asleep(was(State::Awake)))),
+            ("asleep, nothing known", 0, vec![], Some(News::Asleep(Before::Unknown))),
+            ("updated in its sleep", 0, vec![set(10, 0)], Some(News::Asleep(Before::Unknown))),
+            ("woken", 1, vec![set(10, 0), set(90, 1)], Some(News::Awake(was(State::Asleep)))),
+            ("woken by hand", 2, vec![set(10, 1), set(50, 0)], Some(News::Awake(was(State::Asleep)))),
+            ("scaled out", 3, vec![set(10, 0), set(50, 1), set(90, 3)], None),
+            ("long awake, and updated", 3, vec![set(10, 0), set(50, 3)], Some(News::Awake(Before::Unknown))),
+            ("made", 1, vec![], Some(News::Awake(Before::Unknown))),
+        ] {
+            assert_eq!(told(instances, instances, &activities, 96), want, "{label}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_comes_to_nothing_needs_attention() {
+        let refused = |message: &str| ScalingActivity {
+            status: ActivityStatus::Failed,
+            message: Some(message.to_owned()),
+            ..set(90, 1)
+        };
+        for (message, want) in [
+            ("The account-level service limit 'ml.g5.xlarge for endpoint usage' is 4 Instances", Some(true)),
+            (
+                "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.",
+                Some(false),
+            ),
+            ("Cannot update in-progress endpoint", None),
+        ] {
+            let found = match told(0, 0, &[set(10, 0), refused(message)], 96) {
+                Some(News::NeedsAttention(Attention::NoCapacity { state: State::Asleep, is_quota, .. })) => {
+                    Some(is_quota)
+                }
+                Some(News::Asleep(_)) => None,
+                other => panic!("{message}: {other:?}"),
+            };
+            assert_eq!(found, want, "{message}");
+        }
+        let trying = ScalingActivity { status: ActivityStatus::InProgress, end: None, ..set(10, 1) };
+        assert!(matches!(told(0, 1, &[trying.clone()], 60), Some(News::NeedsAttention(_))));
+        assert_eq!(told(0, 1, &[trying], 15), None, "it is starting");
+    }
+
+    #[test]
+    fn only_a_change_from_none_to_some_is_waking() {
+        let other = EndpointStatus::Other;
+        for (status, current, desired, is_deploying, want) in [
+            (other, 0, 1, false, Some(News::Waking)),
+            (other, 0, 1, true, None),
+            (other, 1, 3, false, None),
+            (other, 1, 0, false, None),
+            (EndpointStatus::InService, 0, 1, false, None),
+            (EndpointStatus::Deleting, 0, 1, false, None),
+        ] {
+            assert_eq!(waking(&endpoint(status, current, desired), is_deploying), want, "{current} {desired}");
+        }
+    }
+}
