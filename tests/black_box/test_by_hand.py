@@ -1,4 +1,4 @@
-"""Status tells how an endpoint stands in three calls; wake and sleep keep to the tags, and sleep leaves a way to wake."""
+"""Status costs three calls; wake and sleep keep to the tags, and sleep leaves a way to wake."""
 
 from __future__ import annotations
 
@@ -428,7 +428,7 @@ def test_an_endpoint_that_loses_its_way_to_wake_meanwhile_gets_an_instance_again
     asked = []
 
     def is_at_rest_at_the_third(params: Json) -> bool:
-        """AWS lets nobody change the endpoint while it falls asleep; at the third call it has come to rest."""
+        """AWS lets nobody change the endpoint while it falls asleep, until it has come to rest."""
         asked.append(params)
         if len(asked) == 3:
             aws.settle()

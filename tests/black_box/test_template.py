@@ -87,7 +87,7 @@ INVOKED_BY = {
     "tag-change": "TagChange",
     "tag-change-other-keys": None,
     "tag-change-other-service": None,
-    "updating": None,
+    "updating": "EndpointUpdating",
 }
 
 # EndpointStatus in SageMaker's API, in the spelling of its events.
@@ -114,21 +114,30 @@ CALLED = {
     "application-autoscaling:DescribeScheduledActions",
     "application-autoscaling:PutScalingPolicy",
     "application-autoscaling:PutScheduledAction",
+    "application-autoscaling:ListTagsForResource",
     "application-autoscaling:RegisterScalableTarget",
+    "application-autoscaling:TagResource",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
+    "cloudwatch:ListTagsForResource",
     "cloudwatch:PutMetricAlarm",
+    "cloudwatch:TagResource",
+    "events:PutEvents",
     "sagemaker:AddTags",
     "sagemaker:DeleteTags",
     "sagemaker:DescribeEndpoint",
     "sagemaker:DescribeEndpointConfig",
     "sagemaker:ListEndpoints",
     "sagemaker:ListTags",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
     "sqs:GetQueueAttributes",
     "sqs:SendMessage",
     "tag:GetResources",
 }
+
+# The detail types of the events that the function puts.
+NEWS = (ROOT / "src" / "reconcile" / "news.rs").read_text()
 
 # Services whose name in IAM is not that of their API.
 SERVICES = {"tag": "resourcegroupstaggingapi"}
@@ -161,15 +170,41 @@ def test_the_function_is_invoked_with_what_asks_for_action_and_nothing_else(
     assert invoked_by(event(name)) == ([source] if source else [])
 
 
-def test_only_two_statuses_reach_the_function() -> None:
+def test_only_two_statuses_reach_the_function_and_a_third_where_others_are_told() -> None:
     sample = event("in-service")
 
-    def reaches(status: str) -> bool:
+    def reached_by(status: str) -> list[str]:
         changed = copy.deepcopy(sample)
         changed["detail"]["EndpointStatus"] = status
-        return bool(invoked_by(changed))
+        return invoked_by(changed)
 
-    assert {status for status in STATUSES if reaches(status)} == {"IN_SERVICE", "DELETING"}
+    assert {status: reached_by(status) for status in STATUSES if reached_by(status)} == {
+        "IN_SERVICE": ["EndpointStateChange"],
+        "DELETING": ["EndpointStateChange"],
+        "UPDATING": ["EndpointUpdating"],
+    }
+    rule = PATTERNS["EndpointUpdating"]["State"]
+    assert [resolved(rule, {"Events": events}) for events in ("off", "on")] == ["DISABLED", "ENABLED"]
+
+
+@pytest.mark.parametrize("detail_type", sorted(re.findall(r'"(Endpoint [A-Z][A-Za-z ]+)"', NEWS)))
+def test_no_rule_is_set_off_by_an_event_of_our_own(detail_type: str) -> None:
+    own = {"source": "sagemaker-scale-to-zero", "detail-type": detail_type}
+    for sample in INVOKED_BY:
+        if isinstance(event(sample), dict):
+            assert invoked_by(event(sample) | own) in ([], ["WorkMessages"])
+
+
+def test_what_is_asked_for_alone_is_allowed() -> None:
+    policies = RESOURCES["Role"]["Properties"]["Policies"]
+    optional = {}
+    for policy in policies:
+        if "Fn::If" in policy:
+            condition, then, otherwise = policy["Fn::If"]
+            assert otherwise == {"Ref": "AWS::NoValue"}
+            optional[then["PolicyName"]] = condition
+    assert optional == {"events": "HasEvents", "copy-tags": "HasCopyTags", "subnets": "HasSubnets"}
+    assert [holds(condition, {}) for condition in optional.values()] == [False] * len(optional)
 
 
 def test_a_tagging_call_reaches_the_function_only_for_an_endpoint() -> None:
@@ -390,7 +425,7 @@ def test_logs_are_json_in_a_group_with_a_retention() -> None:
 
 
 def test_the_code_may_do_what_it_calls_and_nothing_else() -> None:
-    assert granted_actions("scaling") == CALLED
+    assert granted_actions("scaling") | granted_actions("events") | granted_actions("copy-tags") == CALLED
 
 
 def test_the_code_calls_what_it_names_in_its_errors() -> None:
@@ -398,7 +433,8 @@ def test_the_code_calls_what_it_names_in_its_errors() -> None:
     for path in [*(ROOT / "src" / "aws").glob("*.rs"), ROOT / "src" / "check.rs"]:
         named |= set(
             re.findall(
-                r'"((?:Add|Delete|Deregister|Describe|Get|List|Put|Register|Send)[A-Z]\w+)"', path.read_text()
+                r'"((?:Add|Delete|Deregister|Describe|Get|List|Put|Register|Send|Tag|Update)[A-Z]\w+)"',
+                path.read_text(),
             )
         )
     assert named - {"SendMessageBatch"} | {"SendMessage"} == {action.split(":")[1] for action in CALLED}
