@@ -206,6 +206,14 @@ class Scenario:
                 self.account(), resource, instances, status, message, started, cause=cause, ended=ended
             )
 
+    def add_schedule_note(
+        self, name: str, action: str, variant: str = "AllTraffic", minutes_ago: float = 5
+    ) -> None:
+        """What a scheduled action leaves among the activities beside its change: it has set the bounds."""
+        started = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        with self._lock:
+            activities.note(self.account(), targets.resource_id(name, variant), action, started)
+
     def settle(self) -> None:
         """Ends what is in progress: Updating in InService with the desired instances, Deleting in nothing."""
         with self._lock:

@@ -52,6 +52,15 @@ def add(
     return activity
 
 
+def note(account: Account, resource: str, action: str, started: datetime) -> None:
+    """A scheduled action has set the bounds. Such an activity never gets an end."""
+    bounds = "min capacity to 1 and max capacity to 5"
+    cause = f"scheduled action name {action} was triggered"
+    activity = add(account, resource, 1, "Successful", f"Successfully set {bounds}", started, cause=cause)
+    activity["Description"] = f"Setting {bounds}"
+    del activity["EndTime"]
+
+
 def begin(account: Account, resource: str, instances: int, cause: str, started: datetime) -> Activity:
     """SageMaker has taken the order."""
     message = (

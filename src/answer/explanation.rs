@@ -36,13 +36,18 @@ pub fn finding_code(code: FindingCode) -> &'static str {
         FindingCode::InvalidTags => "invalid-tags",
         FindingCode::Conflict => "conflict",
         FindingCode::UpdateFailed => "update-failed",
+        FindingCode::NoCapacity => "no-capacity",
+        FindingCode::Quota => "quota",
         FindingCode::Updating => "updating",
+        FindingCode::NoVariants => "no-variants",
         FindingCode::NotConfigured => "not-configured",
         FindingCode::Paused => "paused",
         FindingCode::WakeStuck => "wake-stuck",
         FindingCode::ScalingFailed => "scaling-failed",
+        FindingCode::BelowMinCapacity => "below-min-capacity",
         FindingCode::WakeMissing => "wake-missing",
         FindingCode::SleepMissing => "sleep-missing",
+        FindingCode::TrackingAlarmMissing => "tracking-alarm-missing",
         FindingCode::AlarmWithoutAction => "alarm-without-action",
         FindingCode::WakeOff => "wake-off",
         FindingCode::AtMaxCapacity => "at-max-capacity",
@@ -53,6 +58,7 @@ pub fn finding_code(code: FindingCode) -> &'static str {
         FindingCode::InsufficientData => "insufficient-data",
         FindingCode::IdleTimeout => "idle-timeout",
         FindingCode::TargetTracking => "target-tracking",
+        FindingCode::Starting => "starting",
         FindingCode::Waking => "waking",
         FindingCode::WakeAlarmNew => "wake-alarm-new",
         FindingCode::Unreadable => "unreadable",
@@ -135,7 +141,7 @@ fn variant(facts: &Facts, name: &VariantName) -> Value {
     let variant = facts.endpoint.and_then(|endpoint| endpoint.variants.iter().find(|variant| variant.name == *name));
     let scaling = facts.scaling.get(name);
     let target = scaling.and_then(|scaling| scaling.target.as_ref());
-    let alarms = facts.readings.alarms.get(name).map_or(&[][..], Vec::as_slice);
+    let alarms = facts.readings.alarms.as_ref().and_then(|alarms| alarms.get(name)).map_or(&[][..], Vec::as_slice);
     let changes = pending_changes(facts.decision, name).unwrap_or_default();
     json!({
         "variant": name.as_str(),

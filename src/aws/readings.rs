@@ -49,7 +49,7 @@ impl Aws {
         );
         let mut unreadable = Vec::new();
         Readings {
-            alarms: or_note(alarms, &mut unreadable),
+            alarms: or_note(alarms.map(Some), &mut unreadable),
             activities: or_note(activities, &mut unreadable),
             backlog: or_note(backlog, &mut unreadable),
             unreadable,

@@ -77,8 +77,7 @@ pub enum LastAction<'a> {
 pub struct Attempt<'a> {
     /// The newest activity of the attempt: how it stands now.
     pub newest: &'a ScalingActivity,
-    /// `None` where the sentence can't be read.
-    pub wanted: Option<i32>,
+    pub wanted: i32,
     /// When the first of the activities began that ask for more and came to nothing, one behind the other.
     pub since: Timestamp,
     /// The list ends with that first one: it may have begun sooner.
@@ -118,6 +117,12 @@ impl ScalingActivity {
     pub fn instances(&self) -> Option<i32> {
         let number = self.description.trim().strip_prefix("Setting desired instance count to ")?;
         number.trim_end_matches('.').parse().ok()
+    }
+
+    /// Its message is the answer to an order that AWS refused, not the state of one that it took.
+    #[must_use]
+    pub fn message_is_refusal(&self) -> bool {
+        self.status == ActivityStatus::Failed
     }
 
     /// Its cause, as far as the sentence tells. A bound may have been set by a scheduled action: see [`author`].
@@ -234,6 +239,7 @@ pub fn open_attempt(activities: &[ScalingActivity], now: Timestamp) -> Option<At
         order.status != ActivityStatus::Successful && *adds != Some(false)
     };
     let (newest, _) = *orders.iter().find(|order| order.0.status != ActivityStatus::Overridden).filter(is_open)?;
+    let wanted = newest.instances()?;
     let mut since = newest.start;
     let mut in_row = 0;
     for (order, _) in orders.iter().take_while(is_open) {
@@ -249,7 +255,7 @@ pub fn open_attempt(activities: &[ScalingActivity], now: Timestamp) -> Option<At
         ActivityStatus::InProgress | ActivityStatus::Overridden | ActivityStatus::Successful => Obstacle::None,
     };
     let is_since_at_least = in_row == orders.len() && activities.len() >= ACTIVITIES_ON_A_PAGE;
-    Some(Attempt { newest, wanted: newest.instances(), since, is_since_at_least, obstacle })
+    Some(Attempt { newest, wanted, since, is_since_at_least, obstacle })
 }
 
 /// What is longer than a start of this variant takes.
@@ -419,7 +425,7 @@ mod tests {
             done(10, 0, &by("scale-to-zero-idle"), 60),
         ];
         let attempt = open_attempt(&activities, at(95)).unwrap();
-        assert_eq!((attempt.since, attempt.wanted, attempt.obstacle), (at(60), Some(2), Obstacle::Capacity));
+        assert_eq!((attempt.since, attempt.wanted, attempt.obstacle), (at(60), 2, Obstacle::Capacity));
         assert!(!attempt.is_since_at_least);
         let after_scale_in = [activities[1].clone(), done(89, 0, LOW, 20)];
         assert_eq!(open_attempt(&after_scale_in, at(95)).unwrap().since, at(90));

@@ -94,6 +94,12 @@ def fail_an_update_of_the_instance_type(world: World) -> None:
     world.aws.fail("demo", "the variant is a scalable target", "InService")
 
 
+def lose_the_variants(world: World) -> None:
+    """An answer that leaves them out."""
+    world.asleep()
+    world.aws.account().endpoint("demo").production_variants = []
+
+
 def put_anothers_things(world: World) -> None:
     world.create()
     autoscaling(world.aws, "register_scalable_target", MinCapacity=0, MaxCapacity=4)
@@ -122,16 +128,124 @@ def wake_in_vain(world: World) -> None:
     world.aws.set_alarm_state(wake_alarm_name(), "ALARM")
 
 
+BY_OUR_POLICY = (
+    "monitor alarm scale-to-zero/demo/AllTraffic/wake in state ALARM triggered policy scale-to-zero-wake"
+)
+BY_TRACKING = (
+    "monitor alarm "
+    "TargetTracking-endpoint/demo/variant/AllTraffic-AlarmHigh-a9ace065-59c2-4875-a224-6ca6acdb15b3 in "
+    "state ALARM triggered policy scale-to-zero-backlog"
+)
+TAKEN = "Successfully set desired instance count to 1. Waiting for change to be fulfilled by sagemaker."
+FULFILLED = "Successfully set desired instance count to 1. Change successfully fulfilled by sagemaker."
+NO_CAPACITY = "Failed to set desired instance count to 1. Reason: Insufficient capacity for ml.g5.xlarge."
+OVER_QUOTA = (
+    "Failed to set desired instance count to 4. Reason: The account-level service limit 'ml.g5.xlarge for "
+    "endpoint usage' is 4 Instances, with current utilization of 3 Instances and a request delta of 3 "
+    "Instances. Please use AWS Service Quotas to request an increase for this quota."
+)
+
+
+def start(world: World, minutes_ago: float, seconds: float, cause: str = BY_OUR_POLICY) -> None:
+    """An instance that started so long ago, after so long."""
+    world.aws.add_activity(
+        "demo", 1, "Successful", FULFILLED, minutes_ago=minutes_ago, seconds=seconds, cause=cause
+    )
+
+
+def order(world: World, minutes_ago: float, status: str, message: str, **more: Any) -> None:
+    world.aws.add_activity("demo", 1, status, message, minutes_ago=minutes_ago, cause=BY_OUR_POLICY, **more)
+
+
 def fail_to_scale(world: World) -> None:
     world.asleep()
-    world.aws.add_activity("demo", 0, "Successful", "Done.", minutes_ago=60)
-    world.aws.add_activity("demo", 1, "Failed", "Insufficient capacity for ml.g5.xlarge.", minutes_ago=5)
+    order(world, 60, "Successful", FULFILLED, seconds=500)
+    order(world, 5, "Failed", "Failed to set desired instance count to 1. Reason: Try again.", seconds=1)
 
 
 def scale_again(world: World) -> None:
     world.asleep()
-    world.aws.add_activity("demo", 1, "Failed", "Insufficient capacity for ml.g5.xlarge.", minutes_ago=60)
-    world.aws.add_activity("demo", 1, "Successful", "Done.", minutes_ago=5)
+    order(world, 60, "Failed", NO_CAPACITY, seconds=1)
+    start(world, 50, 480)
+    world.aws.add_activity("demo", 0, "Successful", "Done.", minutes_ago=20, seconds=60)
+
+
+def be_on_the_way(world: World) -> None:
+    world.asleep()
+    for minutes_ago, seconds in ((900, 540), (800, 420), (700, 620)):
+        start(world, minutes_ago, seconds)
+    order(world, 4, "InProgress", TAKEN)
+    world.aws.set_instances("demo", current=0, desired=1)
+
+
+def be_on_the_way_for_the_first_time(world: World) -> None:
+    world.asleep()
+    order(world, 4, "InProgress", TAKEN)
+    world.aws.set_instances("demo", current=0, desired=1)
+    world.aws.set_status("demo", "Updating")
+
+
+def be_set_by_hand(world: World) -> None:
+    world.asleep()
+    start(world, 900, 540)
+    world.aws.set_instances("demo", current=0, desired=2)
+
+
+def wait_for_capacity(world: World) -> None:
+    """As a log of an account shows it: in progress for 34 minutes, and never failed."""
+    world.asleep()
+    start(world, 900, 540)
+    order(world, 34, "InProgress", TAKEN)
+    world.aws.set_instances("demo", current=0, desired=1)
+    world.aws.set_alarm_state(wake_alarm_name(), "ALARM")
+    world.aws.publish_backlog("demo", 2)
+
+
+def wait_for_capacity_while_updating(world: World) -> None:
+    wait_for_capacity(world)
+    world.aws.set_status("demo", "Updating")
+
+
+def wait_for_capacity_with_a_longer_order(world: World) -> None:
+    """A second order took the place of the first, and a schedule has left a note since."""
+    world.configure()
+    order(world, 50, "Overridden", TAKEN, seconds=45 * 60)
+    world.aws.add_activity("demo", 2, "InProgress", TAKEN, minutes_ago=5, cause=BY_TRACKING)
+    world.aws.add_schedule_note("demo", "scale-to-zero-warm-start", minutes_ago=1)
+    world.aws.set_instances("demo", current=1, desired=2)
+
+
+def be_refused_for_capacity(world: World) -> None:
+    """The note of a schedule is newer than the refusal."""
+    world.asleep()
+    order(world, 300, "Failed", NO_CAPACITY, seconds=1)
+    for minutes_ago in (7, 6, 5):
+        order(world, minutes_ago, "Failed", NO_CAPACITY, seconds=1)
+    world.aws.add_schedule_note("demo", "scale-to-zero-warm-end", minutes_ago=1)
+
+
+def reach_the_quota(world: World, times: int = 12) -> None:
+    """Every ten seconds, as a log of an account shows it."""
+    world.configure(instances=3, max_capacity="4")
+    for ten_seconds in range(times):
+        world.aws.add_activity(
+            "demo", 4, "Failed", OVER_QUOTA, minutes_ago=2 + ten_seconds / 6, seconds=0.5, cause=BY_TRACKING
+        )
+
+
+def stay_below_the_minimum(world: World) -> None:
+    """MinCapacity was registered, and then somebody took the instance away."""
+    world.configure(min_capacity="1")
+    world.aws.set_instances("demo", 0)
+
+
+def lose_a_tracking_alarm(which: str) -> Callable[[World], object]:
+    def arrange(world: World) -> None:
+        world.configure()
+        name = world.aws.tracking_alarms("demo")[which]
+        client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[name])
+
+    return arrange
 
 
 def lose_the_way_to_wake(world: World) -> None:
@@ -249,6 +363,13 @@ class Case:
 
 
 APPLY = 'invoke {"action": "apply", "endpoint": "demo"}, or wait for the next sweep'
+
+CAPACITY_HELPS = (
+    "wait, or let the endpoint's configuration name instance pools (several instance types, of which AWS "
+    "takes the first that it has) or another instance type: to change the instance type, set the tag "
+    "scale-to-zero:enabled to false, wait until the answer is removed, update the endpoint, and set the "
+    "tag to true again"
+)
 
 CASES: dict[str, Case] = {
     "not-found": Case(
@@ -390,7 +511,15 @@ CASES: dict[str, Case] = {
         "change",
         "SageMaker is at work on endpoint demo, status Updating (variant AllTraffic runs 0 instances and is "
         "to have 1); nothing is written and AWS doesn't scale it until it is in service.",
-        advice="wait until it is in service; an instance takes 3 to 10 minutes to start",
+        advice="wait until it is in service; a start took 7 to 15 minutes where it was measured",
+    ),
+    "no-variants": Case(
+        lose_the_variants,
+        ["no-variants", "drift"],
+        "all",
+        "Endpoint demo is in service, and SageMaker names no variant of it: whether it sleeps or wakes "
+        "isn't known.",
+        advice="look again in some minutes",
     ),
     "not-configured": Case(
         lambda world: world.create(),
@@ -429,18 +558,82 @@ CASES: dict[str, Case] = {
         wake_in_vain,
         ["wake-stuck"],
         "wake",
-        "Variant AllTraffic runs no instance although requests wait and its wake alarm is in ALARM.",
-        advice="look again in some minutes; if it stays so, AWS has no capacity or your quota for the "
-        "instance type is used up: see the scaling activities of the variant",
+        "Variant AllTraffic runs no instance although requests wait and its wake alarm is in ALARM, and no "
+        "scaling activity says that AWS is at work on it.",
+        advice="look again in some minutes: an alarm in ALARM repeats its action once a minute",
+    ),
+    "no-capacity": Case(
+        wait_for_capacity,
+        ["no-capacity"],
+        "wake",
+        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been trying since … (34 min), "
+        "longer than a start takes (its last start took 9 min). It looks as if AWS had no capacity of "
+        "ml.g5.xlarge: it reports no failure then, and goes on trying.",
+        advice=CAPACITY_HELPS,
+    ),
+    "no-capacity, while updating": Case(
+        wait_for_capacity_while_updating,
+        ["no-capacity", "updating"],
+        "wake",
+        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been trying since … (34 min), "
+        "longer than a start takes (its last start took 9 min). It looks as if AWS had no capacity of "
+        "ml.g5.xlarge: it reports no failure then, and goes on trying.",
+        advice=CAPACITY_HELPS,
+        of="no-capacity",
+    ),
+    "no-capacity, of an order that another overrode": Case(
+        wait_for_capacity_with_a_longer_order,
+        ["no-capacity", "target-tracking"],
+        "wake",
+        "Variant AllTraffic runs 1 instance and is to have 2: AWS has been trying since … (50 min), longer "
+        "than a start takes (a start took 7 to 15 minutes where it was measured). It looks as if AWS had "
+        "no capacity of ml.g5.xlarge: it reports no failure then, and goes on trying.",
+        advice=CAPACITY_HELPS,
+        of="no-capacity",
+    ),
+    "no-capacity, as AWS says": Case(
+        be_refused_for_capacity,
+        ["no-capacity"],
+        "wake",
+        "Variant AllTraffic runs 0 instances and can't get 1: AWS has been trying since … (7 min), and has "
+        f"no capacity of ml.g5.xlarge. Its last answer, at …: {NO_CAPACITY}",
+        advice=CAPACITY_HELPS,
+        of="no-capacity",
+    ),
+    "quota": Case(
+        reach_the_quota,
+        ["quota", "target-tracking"],
+        "wake",
+        "Variant AllTraffic runs 3 instances and can't get 4: AWS has been trying since … (3 min), and "
+        f"your quota for ml.g5.xlarge is used up. Its last answer, at …: {OVER_QUOTA}",
+        advice="ask for more in Service Quotas, end what else runs on ml.g5.xlarge, or set the tag "
+        "scale-to-zero:max-capacity to what the quota allows",
+    ),
+    "quota, since longer than AWS lists": Case(
+        lambda world: reach_the_quota(world, 60),
+        ["quota", "target-tracking"],
+        "wake",
+        "Variant AllTraffic runs 3 instances and can't get 4: AWS has been trying since at least … (10 "
+        f"min), and your quota for ml.g5.xlarge is used up. Its last answer, at …: {OVER_QUOTA}",
+        advice="ask for more in Service Quotas, end what else runs on ml.g5.xlarge, or set the tag "
+        "scale-to-zero:max-capacity to what the quota allows",
+        of="quota",
     ),
     "scaling-failed": Case(
         fail_to_scale,
         ["scaling-failed"],
         "all",
         "Variant AllTraffic could not be scaled when Application Auto Scaling last tried, at … (Setting "
-        "desired instance count to 1): Insufficient capacity for ml.g5.xlarge.",
-        advice="mend what the message says; for capacity or a quota, another instance type or Service Quotas "
-        "help",
+        "desired instance count to 1): Failed to set desired instance count to 1. Reason: Try again.",
+        advice="mend what the message says",
+    ),
+    "below-min-capacity": Case(
+        stay_below_the_minimum,
+        ["below-min-capacity", "min-capacity"],
+        "wake",
+        "Variant AllTraffic runs 0 instances, below its MinCapacity of 1: AWS acts on a bound only when it "
+        "is registered or changed, and what came of that is undone or has failed.",
+        advice=f"it is registered again: {APPLY}",
     ),
     "wake-missing": Case(
         lose_the_way_to_wake,
@@ -473,6 +666,23 @@ CASES: dict[str, Case] = {
         "Variant AllTraffic lacks its idle alarm, so nothing takes the last instance away.",
         advice=f"it was deleted by hand, or is not made yet: {APPLY}",
         of="sleep-missing",
+    ),
+    "tracking-alarm-missing": Case(
+        lose_a_tracking_alarm("High"),
+        ["tracking-alarm-missing", "target-tracking"],
+        "wake",
+        "Variant AllTraffic has the policy scale-to-zero-backlog without its alarm that scales out, so no "
+        "instance is added however many requests wait.",
+        advice=f"somebody deleted it, and AWS makes it anew when the policy is put again: {APPLY}",
+    ),
+    "tracking-alarm-missing, to scale in": Case(
+        lose_a_tracking_alarm("Low"),
+        ["tracking-alarm-missing", "target-tracking"],
+        "sleep",
+        "Variant AllTraffic has the policy scale-to-zero-backlog without its alarm that scales in, so no "
+        "instance is taken away.",
+        advice=f"somebody deleted it, and AWS makes it anew when the policy is put again: {APPLY}",
+        of="tracking-alarm-missing",
     ),
     "alarm-without-action": Case(
         lambda world: put_wake_alarm(world, AlarmActions=[]),
@@ -514,8 +724,8 @@ CASES: dict[str, Case] = {
         have_too_much_to_do,
         ["at-max-capacity", "backlog", "target-tracking"],
         "wake",
-        "Variant AllTraffic has the 5 instances that max-capacity allows, with 26 requests waiting or in "
-        "flight (…): more than the 5 for each instance that backlog-per-instance asks for.",
+        "Variant AllTraffic has the 5 instances that max-capacity allows, with a backlog of 26 requests (…): "
+        "more than the 5 for each instance that backlog-per-instance asks for.",
         tag="scale-to-zero:max-capacity",
         advice="set the tag scale-to-zero:max-capacity higher to allow more instances",
     ),
@@ -554,7 +764,7 @@ CASES: dict[str, Case] = {
         lambda world: (world.configure(), world.aws.publish_backlog("demo", 0, 0, 3)),
         ["backlog", "target-tracking"],
         "sleep",
-        "Variant AllTraffic is not idle: its endpoint has 3 requests waiting or in flight (…).",
+        "Variant AllTraffic is not idle: its endpoint has a backlog of 3 requests (…).",
     ),
     "insufficient-data": Case(
         lose_the_metric,
@@ -578,8 +788,8 @@ CASES: dict[str, Case] = {
         be_idle_for_a_while,
         ["idle-timeout"],
         "sleep",
-        "Variant AllTraffic runs 3 instances; all above 0 go at once when 10 minutes in a row had no "
-        "request; so far, the last 3 minutes had none.",
+        "Variant AllTraffic runs 3 instances; all above 0 go at once when 10 minutes in a row show no work; "
+        "so far, the last 3 minutes showed none.",
         tag="scale-to-zero:idle-timeout",
         advice="set the tag scale-to-zero:idle-timeout to a shorter time, or wait",
     ),
@@ -597,19 +807,44 @@ CASES: dict[str, Case] = {
         be_idle_without_a_timeout,
         ["target-tracking"],
         "sleep",
-        "Variant AllTraffic runs 2 instances; target tracking takes instances away step by step, not before "
-        "300s (scale-in-cooldown) are over since the last step, and after about 15 minutes of too few "
-        "requests; so far, the last minute had none.",
+        "Variant AllTraffic runs 2 instances; target tracking takes instances away step by step, when its "
+        "alarm has seen too little backlog for as long as AWS has it (15 minutes, users report; those before "
+        "the endpoint was tagged count), and not before 300s (scale-in-cooldown) are over since the last "
+        "step; so far, the last minute showed none.",
         tag="scale-to-zero:idle-timeout",
         advice="set the tag scale-to-zero:idle-timeout to an idle time of your own, or wait",
+    ),
+    "starting": Case(
+        be_on_the_way,
+        ["starting"],
+        "wake",
+        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been at work on it since … (4 min).",
+        advice="wait: its last 3 starts took 9 min, by the median",
+    ),
+    "starting, for the first time": Case(
+        be_on_the_way_for_the_first_time,
+        ["updating", "starting"],
+        "wake",
+        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been at work on it since … (4 min).",
+        advice="wait: a start took 7 to 15 minutes where it was measured",
+        of="starting",
+    ),
+    "starting, set by hand": Case(
+        be_set_by_hand,
+        ["starting"],
+        "wake",
+        "Variant AllTraffic runs 0 instances and is to have 2, and no scaling activity says since when: "
+        "they are starting, or AWS has no capacity of ml.g5.xlarge.",
+        advice=f"wait: its last start took 9 min; if it takes much longer, {CAPACITY_HELPS}",
+        of="starting",
     ),
     "waking": Case(
         have_a_request_at_zero,
         ["waking"],
         "wake",
-        "Variant AllTraffic runs no instance, with 1 request waiting (…): the wake alarm fires 1 to 2 "
-        "minutes after the first request, and an instance takes 3 to 10 minutes to start.",
-        advice="look again in some minutes",
+        "Variant AllTraffic runs no instance, with a backlog of 1 request (…): its wake alarm has not fired "
+        "yet. It does when the metric has arrived, 2 to 3 minutes after the request where that was measured.",
+        advice="look again in some minutes; a start took 7 to 15 minutes where it was measured",
     ),
     "wake-alarm-new": Case(
         configure_a_moment_ago,
@@ -867,7 +1102,7 @@ def test_the_backlog_is_read_as_far_back_as_the_idle_timeout_goes(world: World) 
 
     [finding] = world.explain()["findings"]
 
-    assert finding["sentence"].endswith("so far, the last 60 minutes had none.")
+    assert finding["sentence"].endswith("so far, the last 60 minutes showed none.")
 
 
 # What it costs, and what happens when it fails.

@@ -44,6 +44,23 @@ impl VariantFacts<'_> {
         findings
     }
 
+    /// Target tracking's policy without an alarm that it needs: somebody deleted it. AWS names the alarms with the policy,
+    /// and makes them anew when the policy is put.
+    pub(super) fn lost_tracking_alarm(&self) -> Option<Finding> {
+        let (tracking, alarms) = (self.tracking()?, self.known_alarms()?);
+        let lacks = |role: AlarmRole| alarms.iter().all(|alarm| alarm.role != role);
+        let (about, consequence) = if lacks(AlarmRole::ScaleOut) {
+            (About::Wake, "scales out, so no instance is added however many requests wait")
+        } else if !tracking.disable_scale_in && lacks(AlarmRole::ScaleIn) {
+            (About::Sleep, "scales in, so no instance is taken away")
+        } else {
+            return None;
+        };
+        let sentence = format!("has the policy {} without its alarm that {consequence}.", PolicyName::Backlog);
+        let advice = self.apply("somebody deleted it, and AWS makes it anew when the policy is put again");
+        Some(self.finding(FindingCode::TrackingAlarmMissing, about, &sentence).advice(advice))
+    }
+
     pub(super) fn alarm(&self, alarm: &AlarmReading) -> Option<Finding> {
         let scales_in = match alarm.role {
             AlarmRole::Own(AlarmKind::Wake | AlarmKind::Ladder) | AlarmRole::ScaleOut => false,

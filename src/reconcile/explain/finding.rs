@@ -41,13 +41,18 @@ pub enum FindingCode {
     InvalidTags,
     Conflict,
     UpdateFailed,
+    NoCapacity,
+    Quota,
     Updating,
+    NoVariants,
     NotConfigured,
     Paused,
     WakeStuck,
     ScalingFailed,
+    BelowMinCapacity,
     WakeMissing,
     SleepMissing,
+    TrackingAlarmMissing,
     AlarmWithoutAction,
     WakeOff,
     AtMaxCapacity,
@@ -58,6 +63,7 @@ pub enum FindingCode {
     InsufficientData,
     IdleTimeout,
     TargetTracking,
+    Starting,
     Waking,
     WakeAlarmNew,
     Unreadable,
@@ -87,6 +93,16 @@ impl Finding {
 /// `1 instance`, `2 instances`.
 pub(super) fn count(number: f64, noun: &str) -> String {
     format!("{number} {noun}{}", if (number - 1.0).abs() < f64::EPSILON { "" } else { "s" })
+}
+
+/// `40 s`, `7 min`, `3 h 20 min`.
+pub(super) fn time_span(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
 }
 
 /// ISO 8601, UTC, in whole seconds.

@@ -53,18 +53,20 @@ pub fn explain(facts: &Facts) -> Vec<Finding> {
     };
     findings.extend(facts.readings.unreadable.iter().map(readings::unreadable));
     if let (true, Some(endpoint)) = (findings.is_empty(), facts.endpoint) {
-        findings.push(all_well(endpoint));
+        findings.push(all_well(facts, endpoint));
     }
     findings.sort_by_key(|finding| finding.code);
     findings
 }
 
-fn all_well(endpoint: &Endpoint) -> Finding {
-    let sleeps = |variant: &Variant| variant.most_instances() == 0;
-    let sentence = if endpoint.variants.iter().all(sleeps) {
-        format!("All is well: endpoint {} sleeps, and wakes on the first request.", endpoint.name)
+/// Only what is known to be well is told so.
+fn all_well(facts: &Facts, endpoint: &Endpoint) -> Finding {
+    let name = &endpoint.name;
+    let wakes = |variant: &Variant| facts.scaling.get(&variant.name).is_some_and(Scaling::can_wake);
+    let sentence = if endpoint.is_asleep() && endpoint.variants.iter().all(wakes) {
+        format!("All is well: endpoint {name} sleeps, and wakes on the first request.")
     } else {
-        format!("All is well: endpoint {} is as its tags say.", endpoint.name)
+        format!("All is well: endpoint {name} is as its tags say.")
     };
     Finding::new(FindingCode::AllWell, About::All, sentence)
 }
@@ -108,6 +110,9 @@ fn of_endpoint(facts: &Facts, endpoint: &Endpoint) -> Vec<Finding> {
         Wish::Managed(settings) => Some(settings),
         Wish::None | Wish::OptOut => None,
     });
+    if endpoint.variants.is_empty() && endpoint.status == EndpointStatus::InService {
+        findings.push(status::no_variants(endpoint));
+    }
     let none = Scaling::default();
     for variant in &endpoint.variants {
         let scaling = facts.scaling.get(&variant.name).unwrap_or(&none);

@@ -16,8 +16,8 @@ const TARGET_TRACKING_WINDOW: i32 = 15 * 60;
 /// What no decision depends on, and an explanation does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Readings {
-    /// Ours, and those that target tracking has made for our policy.
-    pub alarms: BTreeMap<VariantName, Vec<AlarmReading>>,
+    /// Ours, and those that target tracking has made for our policy. `None` where they couldn't be read.
+    pub alarms: Option<BTreeMap<VariantName, Vec<AlarmReading>>>,
     /// The newest come first.
     pub activities: BTreeMap<VariantName, Vec<ScalingActivity>>,
     /// By minute, the newest first; minutes without data are left out.
@@ -53,7 +53,9 @@ pub enum AlarmState {
     InsufficientData,
 }
 
-/// The greatest `ApproximateBacklogSize` of a minute: requests that wait and requests in flight.
+/// The greatest `ApproximateBacklogSize` of a minute. AWS documents that it counts what waits and what is being processed
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html>); short requests don't show, and a user
+/// reports that none do once the model has taken them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BacklogSize {
     /// ISO 8601, UTC.

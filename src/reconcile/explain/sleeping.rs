@@ -15,7 +15,8 @@ impl VariantFacts<'_> {
         let Some(settings) = self.settings else { return findings };
         if settings.min_capacity > 0 {
             let sentence = format!(
-                "always keeps {}, for min-capacity is {}.",
+                "{} {}, for min-capacity is {}.",
+                if self.keeps(settings.min_capacity) { "always keeps" } else { "is always to keep" },
                 count(settings.min_capacity.into(), "instance"),
                 settings.min_capacity
             );
@@ -28,10 +29,16 @@ impl VariantFacts<'_> {
         findings
     }
 
+    /// As many instances run, and are held.
+    fn keeps(&self, instances: i32) -> bool {
+        self.target.min_capacity >= instances && self.instances() >= instances
+    }
+
     /// The one place about warm hours. The plan knows the clock: a raised `MinCapacity` that it leaves alone is meant.
     fn raised_minimum(&self, settings: &Settings) -> Finding {
         let sentence = format!(
-            "keeps {} for now: its MinCapacity is {}, above the {} of min-capacity.",
+            "{} {} for now: its MinCapacity is {}, above the {} of min-capacity.",
+            if self.keeps(self.target.min_capacity) { "keeps" } else { "is to keep" },
             count(self.target.min_capacity.into(), "instance"),
             self.target.min_capacity,
             settings.min_capacity
@@ -50,19 +57,19 @@ impl VariantFacts<'_> {
     pub(super) fn backlog(&self) -> Option<Finding> {
         let requests = self.requests().filter(|_| self.instances() > 0)?;
         let sentence = format!(
-            "is not idle: its endpoint has {} waiting or in flight ({}).",
+            "is not idle: its endpoint has a backlog of {} ({}).",
             count(requests.requests, "request"),
             requests.at
         );
         Some(self.finding(FindingCode::Backlog, About::Sleep, &sentence))
     }
 
-    /// How long there has been no request; nothing where there was one just now, or the backlog isn't known.
+    /// How long the backlog has been empty; nothing where it wasn't just now, or isn't known.
     fn idle_so_far(&self) -> String {
         match self.facts.readings.backlog.iter().take_while(|minute| minute.requests < 1.0).count() {
             0 => String::new(),
-            1 => "; so far, the last minute had none".to_owned(),
-            minutes => format!("; so far, the last {minutes} minutes had none"),
+            1 => "; so far, the last minute showed none".to_owned(),
+            minutes => format!("; so far, the last {minutes} minutes showed none"),
         }
     }
 
@@ -78,7 +85,7 @@ impl VariantFacts<'_> {
                 format!("runs {running} and has been idle for {minutes}: AWS is taking all above {min} away now.")
             } else {
                 format!(
-                    "runs {running}; all above {min} go at once when {minutes} in a row had no request{}.",
+                    "runs {running}; all above {min} go at once when {minutes} in a row show no work{}.",
                     self.idle_so_far()
                 )
             };
@@ -87,8 +94,9 @@ impl VariantFacts<'_> {
         }
         let tracking = self.tracking().filter(|tracking| !tracking.disable_scale_in)?;
         let sentence = format!(
-            "runs {running}; target tracking takes instances away step by step, not before {}s (scale-in-cooldown) are over \
-             since the last step, and after about 15 minutes of too few requests{}.",
+            "runs {running}; target tracking takes instances away step by step, when its alarm has seen too little backlog for \
+             as long as AWS has it (15 minutes, users report; those before the endpoint was tagged count), and not before \
+             {}s (scale-in-cooldown) are over since the last step{}.",
             tracking.scale_in_cooldown,
             self.idle_so_far()
         );

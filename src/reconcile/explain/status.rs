@@ -2,24 +2,43 @@
 //! can go to zero at all.
 
 use super::super::SkipReason;
+use super::super::activities::{Obstacle, median_start, refusal};
 use super::super::endpoint::{Endpoint, EndpointStatus, Variant};
 use super::super::settings::{Key, Rules};
 use super::Facts;
+use super::activities::start_time;
 use super::finding::{About, Finding, FindingCode, count, sentence_end};
 
 /// The way through where SageMaker refuses to change the instance type of a variant that is a scalable target
 /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html>); its message doesn't say it. `None`
-/// where the failure is about something else.
+/// where the failure is about something else, a lack of capacity among it.
 #[must_use]
 pub fn way_to_another_instance_type(rules: &Rules, failure_reason: &str) -> Option<String> {
     let reason = failure_reason.to_ascii_lowercase();
-    ["scaling", "scalable"].iter().any(|word| reason.contains(word)).then(|| {
-        format!(
-            "to change the instance type, set the tag {} to false, wait until the answer is removed, update the \
-             endpoint, and set the tag to true again",
-            rules.tag(Key::Enabled)
-        )
-    })
+    let is_about_the_target =
+        reason.contains("scalable target") || (reason.contains("deregister") && reason.contains("scal"));
+    (is_about_the_target && refusal(&reason) == Obstacle::Other).then(|| way_through(rules))
+}
+
+pub(super) fn way_through(rules: &Rules) -> String {
+    format!(
+        "to change the instance type, set the tag {} to false, wait until the answer is removed, update the endpoint, and \
+         set the tag to true again",
+        rules.tag(Key::Enabled)
+    )
+}
+
+/// What helps against the failure of an update; `None` where only its message can say so.
+fn way_out(rules: &Rules, failure_reason: &str) -> Option<String> {
+    match refusal(failure_reason) {
+        Obstacle::Capacity => Some(
+            "AWS has no capacity of the instance type: try again later, or name instance pools or another instance type in \
+             the endpoint's configuration"
+                .to_owned(),
+        ),
+        Obstacle::Quota => Some("ask for more in Service Quotas, or end what else runs on the instance type".to_owned()),
+        Obstacle::None | Obstacle::Other => way_to_another_instance_type(rules, failure_reason),
+    }
 }
 
 pub(super) fn not_found(facts: &Facts) -> Vec<Finding> {
@@ -43,10 +62,19 @@ pub(super) fn deleting(endpoint: &Endpoint) -> Finding {
     Finding::new(FindingCode::Deleting, About::All, sentence)
 }
 
+/// While an endpoint is being made, or where that failed, SageMaker names none; its status says so then.
+pub(super) fn no_variants(endpoint: &Endpoint) -> Finding {
+    let sentence = format!(
+        "Endpoint {} is in service, and SageMaker names no variant of it: whether it sleeps or wakes isn't known.",
+        endpoint.name
+    );
+    Finding::new(FindingCode::NoVariants, About::All, sentence).advice("look again in some minutes")
+}
+
 pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {
     let status = facts.status.unwrap_or("unknown");
     let reason = endpoint.failure_reason.as_deref();
-    let way_through = reason.and_then(|reason| way_to_another_instance_type(facts.rules, reason));
+    let way_out = reason.and_then(|reason| way_out(facts.rules, reason));
     match endpoint.status {
         EndpointStatus::InService => {
             let sentence = format!(
@@ -55,7 +83,7 @@ pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {
                 sentence_end(reason?)
             );
             let finding = Finding::new(FindingCode::UpdateFailed, About::Change, sentence);
-            Some(Finding { advice: way_through, ..finding })
+            Some(Finding { advice: way_out, ..finding })
         }
         EndpointStatus::Failed => {
             let reason = reason.unwrap_or("SageMaker gives no reason");
@@ -64,7 +92,7 @@ pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {
                 endpoint.name,
                 sentence_end(reason)
             );
-            let advice = way_through.unwrap_or_else(|| {
+            let advice = way_out.unwrap_or_else(|| {
                 "mend the cause, then update the endpoint or make it anew; it is configured when it is in service"
                     .to_owned()
             });
@@ -78,11 +106,18 @@ pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {
                  it until it is in service.",
                 endpoint.name
             );
-            let advice = "wait until it is in service; an instance takes 3 to 10 minutes to start";
+            let advice = format!("wait until it is in service; {}", start_times(facts, endpoint));
             Some(Finding::new(FindingCode::Updating, About::Change, sentence).advice(advice))
         }
         EndpointStatus::Deleting => None,
     }
+}
+
+/// Of the first variant of which a start is known; an asynchronous endpoint has one variant.
+fn start_times(facts: &Facts, endpoint: &Endpoint) -> String {
+    let of_variant = |variant: &Variant| facts.readings.activities.get(&variant.name).map(Vec::as_slice);
+    let mut known = endpoint.variants.iter().filter_map(of_variant);
+    start_time(known.find(|activities| median_start(activities).is_some()).unwrap_or_default())
 }
 
 fn instances_on_their_way(variant: &Variant) -> Option<String> {

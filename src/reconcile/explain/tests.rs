@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::endpoint::{Hosting, Inference, Tags};
-use super::super::names::{AlarmKind, EndpointName};
+use super::super::names::{AlarmKind, EndpointName, PolicyName};
 use super::super::plan::VariantPlan;
 use super::super::scaling::ScalableTarget;
 use super::super::settings::{Pause, Settings};
@@ -70,14 +70,17 @@ impl World {
     }
 
     fn with_wake_alarm(mut self, state: AlarmState) -> Self {
-        let reading = AlarmReading {
-            name: "wake".to_owned(),
-            role: AlarmRole::Own(AlarmKind::Wake),
+        let reading = |role, state| AlarmReading {
+            name: "an alarm".to_owned(),
+            role,
             state,
             reason: String::new(),
             drives_its_policy: true,
         };
-        self.readings.alarms.insert(all_traffic(), vec![reading]);
+        let wake = reading(AlarmRole::Own(AlarmKind::Wake), state);
+        let tracking = [AlarmRole::ScaleOut, AlarmRole::ScaleIn].map(|role| reading(role, AlarmState::Ok));
+        let alarms = [wake].into_iter().chain(tracking).collect();
+        self.readings.alarms = Some(BTreeMap::from([(all_traffic(), alarms)]));
         self
     }
 }
@@ -140,7 +143,7 @@ fn at_zero_a_request_waits_for_the_alarm_and_the_alarm_for_an_instance() {
     assert_eq!(asleep(AlarmState::Alarm).with_backlog(&[2.0]).codes(), [FindingCode::WakeStuck]);
     let mut starting = asleep(AlarmState::Alarm);
     starting.endpoint.variants[0].desired_instances = Some(1);
-    assert_eq!(starting.explain()[0].sentence, "All is well: endpoint demo is as its tags say.");
+    assert_eq!(starting.codes(), [FindingCode::Starting]);
 }
 
 #[test]
@@ -159,6 +162,9 @@ fn only_a_failure_about_scaling_has_to_do_with_the_instance_type() {
         ("Cannot update: the variant is registered as a Scalable target", true),
         ("deregister it from auto scaling first", true),
         ("the image can't be pulled", false),
+        ("the container's scaling of its workers failed", false),
+        ("Auto scaling could not start an instance: insufficient capacity for the scalable target", false),
+        ("the scalable target asks for more than the account-level service limit", false),
     ] {
         assert_eq!(way_to_another_instance_type(&Rules::default(), reason).is_some(), is_about_scaling, "{reason}");
     }
@@ -179,4 +185,39 @@ fn the_text_of_another_ends_a_sentence_of_ours() {
         assert_eq!(sentence_end(text), end);
     }
     assert_eq!([count(0.0, "minute"), count(1.0, "minute")], ["0 minutes", "1 minute"]);
+}
+
+#[test]
+fn what_is_not_known_is_not_told_as_good_news() {
+    let mut nameless = world(0);
+    nameless.endpoint.variants.clear();
+    nameless.decision = Decision::Configure(Vec::new(), Pause::No);
+    assert_eq!(nameless.codes(), [FindingCode::NoVariants]);
+    let mut uncounted = world(0);
+    uncounted.endpoint.variants[0].current_instances = None;
+    uncounted.endpoint.variants[0].desired_instances = None;
+    assert_eq!(uncounted.explain()[0].sentence, "All is well: endpoint demo is as its tags say.");
+    let mut suspended = world(0).scaling;
+    suspended.policies.remove(&PolicyName::Wake);
+    let asleep = World { scaling: suspended, ..world(0) };
+    assert!(asleep.explain().iter().all(|finding| !finding.sentence.contains("sleeps, and wakes")));
+}
+
+#[test]
+fn a_minimum_is_told_by_what_runs() {
+    for (instances, registered, codes, words) in [
+        (1, 1, &[][..], "always keeps 1 instance"),
+        (0, 1, &[FindingCode::BelowMinCapacity][..], "is always to keep 1 instance"),
+        (1, 0, &[][..], "is always to keep 1 instance"),
+    ] {
+        let mut kept = world(instances);
+        kept.endpoint.tags.insert("scale-to-zero:min-capacity".to_owned(), "1".to_owned());
+        kept.scaling.target = Some(target(registered));
+        let findings = kept.explain();
+        let minimum = findings.iter().find(|finding| finding.code == FindingCode::MinCapacity).unwrap();
+        assert_eq!(minimum.sentence, format!("Variant AllTraffic {words}, for min-capacity is 1."));
+        let below: Vec<FindingCode> =
+            kept.codes().into_iter().filter(|code| *code == FindingCode::BelowMinCapacity).collect();
+        assert_eq!(below, codes);
+    }
 }

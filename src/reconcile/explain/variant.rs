@@ -1,7 +1,7 @@
 //! One variant that is a scalable target, of an endpoint that is managed: what its findings go by, and what suspends its
 //! scaling as a whole.
 
-use super::super::endpoint::Variant;
+use super::super::endpoint::{EndpointStatus, Variant};
 use super::super::names::PolicyName;
 use super::super::scaling::{ScalableTarget, Scaling, ScalingPolicy, TargetTracking};
 use super::super::settings::{Key, Pause, Settings};
@@ -23,13 +23,15 @@ pub(super) struct VariantFacts<'a> {
 impl VariantFacts<'_> {
     pub(super) fn explain(&self, findings: &mut Vec<Finding>) {
         findings.extend(self.paused());
-        findings.extend(self.activity());
+        findings.extend(self.capacity());
+        findings.extend(self.below_minimum());
         findings.extend(self.missing());
         findings.extend(self.wake());
         findings.extend(self.at_max_capacity());
         findings.extend(self.minimum());
         findings.extend(self.backlog());
         findings.extend(self.scale_in());
+        findings.extend(self.lost_tracking_alarm());
         findings.extend(self.alarms().iter().filter_map(|alarm| self.alarm(alarm)));
     }
 
@@ -41,8 +43,14 @@ impl VariantFacts<'_> {
         self.facts.rules.tag(key)
     }
 
+    /// `None` where they couldn't be read.
+    pub(super) fn known_alarms(&self) -> Option<&[AlarmReading]> {
+        let alarms = self.facts.readings.alarms.as_ref()?;
+        Some(alarms.get(&self.variant.name).map_or(&[], Vec::as_slice))
+    }
+
     pub(super) fn alarms(&self) -> &[AlarmReading] {
-        self.facts.readings.alarms.get(&self.variant.name).map_or(&[], Vec::as_slice)
+        self.known_alarms().unwrap_or_default()
     }
 
     /// `None` where the alarm isn't there, or its state couldn't be read.
@@ -54,7 +62,16 @@ impl VariantFacts<'_> {
         self.variant.current_instances.unwrap_or(0)
     }
 
-    /// Requests that wait or are in flight, in the newest minute there is.
+    pub(super) fn is_in_service(&self) -> bool {
+        self.facts.endpoint.is_some_and(|endpoint| endpoint.status == EndpointStatus::InService)
+    }
+
+    /// Fewer instances are ordered than `MinCapacity` asks for. `None` where the number isn't known.
+    pub(super) fn is_below_minimum(&self) -> Option<bool> {
+        Some(self.variant.current_instances?.max(self.variant.desired_instances?) < self.target.min_capacity)
+    }
+
+    /// The backlog of the newest minute there is, where it isn't empty.
     pub(super) fn requests(&self) -> Option<&BacklogSize> {
         self.facts.readings.backlog.first().filter(|newest| newest.requests >= 1.0)
     }

@@ -2,6 +2,7 @@
 
 use super::super::names::AlarmKind;
 use super::super::settings::Key;
+use super::activities::start_time;
 use super::finding::{About, Finding, FindingCode, count};
 use super::readings::{AlarmRole, AlarmState};
 use super::variant::VariantFacts;
@@ -20,28 +21,44 @@ impl VariantFacts<'_> {
             return None;
         }
         match self.state(AlarmRole::Own(AlarmKind::Wake))? {
+            AlarmState::Alarm if self.attempt().is_some() => None,
             AlarmState::Alarm => Some(
                 self.finding(
                     FindingCode::WakeStuck,
                     About::Wake,
-                    "runs no instance although requests wait and its wake alarm is in ALARM.",
+                    "runs no instance although requests wait and its wake alarm is in ALARM, and no scaling activity says \
+                     that AWS is at work on it.",
                 )
-                .advice(
-                    "look again in some minutes; if it stays so, AWS has no capacity or your quota for the instance type \
-                     is used up: see the scaling activities of the variant",
-                ),
+                .advice("look again in some minutes: an alarm in ALARM repeats its action once a minute"),
             ),
             AlarmState::Ok | AlarmState::InsufficientData => {
                 let requests = self.requests()?;
                 let sentence = format!(
-                    "runs no instance, with {} waiting ({}): the wake alarm fires 1 to 2 minutes after the first request, and \
-                     an instance takes 3 to 10 minutes to start.",
+                    "runs no instance, with a backlog of {} ({}): its wake alarm has not fired yet. It does when the metric \
+                     has arrived, 2 to 3 minutes after the request where that was measured.",
                     count(requests.requests, "request"),
                     requests.at
                 );
-                Some(self.finding(FindingCode::Waking, About::Wake, &sentence).advice("look again in some minutes"))
+                let finding = self.finding(FindingCode::Waking, About::Wake, &sentence);
+                Some(finding.advice(format!("look again in some minutes; {}", start_time(self.activities()))))
             }
         }
+    }
+
+    /// Application Auto Scaling acts on a bound when it is registered or changed, and not again: an order that failed is
+    /// not repeated for its sake.
+    pub(super) fn below_minimum(&self) -> Option<Finding> {
+        if self.is_below_minimum() != Some(true) || self.attempt().is_some() {
+            return None;
+        }
+        let sentence = format!(
+            "runs {}, below its MinCapacity of {}: AWS acts on a bound only when it is registered or changed, and what came \
+             of that is undone or has failed.",
+            count(self.instances().into(), "instance"),
+            self.target.min_capacity
+        );
+        let finding = self.finding(FindingCode::BelowMinCapacity, About::Wake, &sentence);
+        Some(finding.advice(self.apply("it is registered again")))
     }
 
     pub(super) fn at_max_capacity(&self) -> Option<Finding> {
@@ -52,8 +69,8 @@ impl VariantFacts<'_> {
             return None;
         }
         let sentence = format!(
-            "has the {max} instances that max-capacity allows, with {} waiting or in flight ({}): more than the {} for each \
-             instance that backlog-per-instance asks for.",
+            "has the {max} instances that max-capacity allows, with a backlog of {} ({}): more than the {} for each instance \
+             that backlog-per-instance asks for.",
             count(requests.requests, "request"),
             requests.at,
             tracking.target_value
