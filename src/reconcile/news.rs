@@ -75,7 +75,8 @@ pub fn state_news(
 /// Whether an order for instances of a variant that is at rest came to nothing.
 fn no_capacity(state: State, variant: &Variant, activities: &[ScalingActivity], now: Timestamp) -> Option<Attention> {
     let attempt: Attempt<'_> = open_attempt(activities, now)?;
-    let lacks = variant.current_instances < variant.desired_instances || attempt.wanted > variant.current_instances;
+    let lacks =
+        variant.current_instances < variant.desired_instances || Some(attempt.wanted) > variant.current_instances;
     let is_quota = match attempt.obstacle {
         Obstacle::Capacity => false,
         Obstacle::Quota => true,
