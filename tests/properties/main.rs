@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on had better stop where it stands")]
 
+mod by_hand;
 mod model;
 mod status;
 

@@ -93,7 +93,7 @@ impl Account {
         self.next_id
     }
 
-    fn observed_endpoint(&self) -> Option<Endpoint> {
+    pub(crate) fn observed_endpoint(&self) -> Option<Endpoint> {
         let (variant, instances) = self.endpoint.clone()?;
         Some(Endpoint {
             name: endpoint_name(),
@@ -109,7 +109,7 @@ impl Account {
         self.resources.get(variant).map(Resources::observed).unwrap_or_default()
     }
 
-    fn observed_scaling(&self) -> BTreeMap<VariantName, Scaling> {
+    pub(crate) fn observed_scaling(&self) -> BTreeMap<VariantName, Scaling> {
         let live = self.endpoint.iter().map(|(variant, _)| variant);
         live.chain(self.resources.keys()).map(|variant| (variant.clone(), self.observed(variant))).collect()
     }
