@@ -48,6 +48,10 @@ class Account:
         self.metric_pages: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
         # What was done to scalable targets.
         self.activities: list[dict[str, Any]] = []
+        # By policy what it did last, by endpoint the order under way and the requests, for `local.world`.
+        self.past: dict[str, Any] = {}
+        self.orders: dict[str, Any] = {}
+        self.work: dict[str, Any] = {}
         # What was put on the event bus, and the tags of scalable targets and alarms by their ARNs.
         self.events: list[dict[str, Any]] = []
         self.resource_tags: dict[str, dict[str, str]] = {}

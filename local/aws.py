@@ -29,9 +29,9 @@ from local.faults import Fault, TokenBucket
 from local.paging import PAGED, Pages
 from local.protocol import Operation
 from local.recording import Call
-from local.scenario import Scenario
 from local.server import Answer, Request, Server
 from local.services import OPERATIONS, sagemaker
+from local.world import World
 
 # The function signs with this key. Only its calls are recorded, delayed and made to fail.
 FUNCTION_ACCESS_KEY = "function"
@@ -40,7 +40,7 @@ REGION = "eu-west-1"
 Amendment = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class LocalAws(Scenario):
+class LocalAws(World):
     """Serves while the `with` block runs. moto's memory belongs to the process, so there is one at a time.
 
     latency      seconds that each call of the function takes before anything else happens
@@ -117,6 +117,7 @@ class LocalAws(Scenario):
             reset_model_data()
             self._accounts.clear()
             self._pages.clear()
+            self.restart()
         with self._records:
             self._buckets.clear()
             self.latency, self.page_size = 0.0, None

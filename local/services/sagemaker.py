@@ -243,13 +243,15 @@ def scale(endpoint: FakeEndpoint, variant: dict[str, Any], instances: int) -> No
 def settle(account: Account, before: datetime | None = None) -> None:
     """Finishes all that is in progress, or all that began before the given time."""
     for endpoint in list(account.sagemaker.endpoints.values()):
-        if endpoint.endpoint_status in _IN_PROGRESS and (
-            before is None or endpoint.last_modified_time < before
-        ):
-            _finish(account, endpoint)
+        if is_in_progress(endpoint) and (before is None or endpoint.last_modified_time < before):
+            finish(account, endpoint)
 
 
-def _finish(account: Account, endpoint: FakeEndpoint) -> None:
+def is_in_progress(endpoint: FakeEndpoint) -> bool:
+    return endpoint.endpoint_status in _IN_PROGRESS
+
+
+def finish(account: Account, endpoint: FakeEndpoint) -> None:
     if endpoint.endpoint_status == "Deleting":
         forget(account, endpoint)
         return
@@ -311,7 +313,7 @@ def _tagged(account: Account, arn: str) -> Any:
 
 def _refuse_in_progress(endpoint: FakeEndpoint) -> None:
     """AWS's message for a change in the middle of another."""
-    if endpoint.endpoint_status in _IN_PROGRESS:
+    if is_in_progress(endpoint):
         raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
 
