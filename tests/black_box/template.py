@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Reads CloudFormation's short tags: `!GetAtt Role.Arn` becomes `{"Fn::GetAtt": ["Role", "Arn"]}`."""
 
     def intrinsic(self, name: str, node: yaml.Node) -> dict[str, Any]:
@@ -30,9 +30,9 @@ class _Loader(yaml.SafeLoader):
         return {name if name in ("Ref", "Condition") else f"Fn::{name}": argument}
 
 
-_Loader.add_multi_constructor("!", _Loader.intrinsic)
+Loader.add_multi_constructor("!", Loader.intrinsic)
 
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTION: dict[str, Any] = RESOURCES["Function"]["Properties"]

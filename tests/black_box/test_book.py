@@ -138,6 +138,23 @@ def first_apply(aws: LocalAws, function: Function) -> Json:
     return function.invoke(apply())
 
 
+def asleep(aws: LocalAws, function: Function) -> Json:
+    aws.create_endpoint("demo", tags=ENABLED)
+    aws.set_instances("demo", 0)
+    cause = (
+        "monitor alarm scale-to-zero/demo/AllTraffic/{0} in state ALARM triggered policy scale-to-zero-{0}"
+    )
+    message = "Successfully set desired instance count to {}. Change successfully fulfilled by sagemaker."
+    for minutes, seconds in ((300, 400), (200, 500), (100, 900)):
+        wake, sleep = cause.format("wake"), cause.format("idle")
+        aws.add_activity(
+            "demo", 1, "Successful", message.format(1), minutes_ago=minutes, seconds=seconds, cause=wake
+        )
+        aws.add_activity("demo", 0, "Successful", message.format(0), minutes_ago=minutes - 50, cause=sleep)
+    aws.publish_backlog("demo", 2)
+    return function.invoke({"action": "status", "endpoint": "demo"})
+
+
 # What leaves the log lines that are shown.
 LOGGED = {"apply": first_apply, "sweep": sweep}
 
@@ -150,6 +167,7 @@ ANSWERS: dict[str, Callable[[LocalAws, Function], Any]] = {
     "denied": denied,
     "sweep": sweep,
     "explain": forgotten_pause,
+    "status": asleep,
 }
 
 

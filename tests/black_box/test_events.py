@@ -47,6 +47,24 @@ def swept(outcome: str, *results: Json, endpoints: int | None = None) -> Json:
     return {"outcome": "swept", "endpoints": count, "counts": {outcome: count}, "results": list(results)}
 
 
+def awake(name: str) -> Json:
+    """How an endpoint stands of which nothing is known but its instances."""
+    return {
+        "endpoint": name,
+        "outcome": "status",
+        "variants": [
+            {
+                "variant": VARIANT,
+                "state": "awake",
+                "instances": 1,
+                "wanted": 1,
+                "wakesIn": None,
+                "waiting": None,
+            }
+        ],
+    }
+
+
 # In the order of their names, capitals first.
 SWEPT = swept("configured", changed("configured", OTHER), changed("configured", DEMO))
 
@@ -114,13 +132,24 @@ ANSWERS: dict[str, Json] = {
     "sqs-batch-nested.json": failed_messages("19d4f0a2-6c1b-4f7e-8b53-d2a07e94c611"),
     "sqs-batch-work.json": NONE_FAILED,
     "sqs-batch.json": NONE_FAILED,
+    # Nothing is configured yet, so the way to wake comes first; the backlog is not known.
+    "sleep.json": skipped("busy"),
+    "status-fleet.json": {
+        "outcome": "status",
+        "endpoints": 2,
+        "counts": {"awake": 2},
+        "results": [awake(OTHER), awake(DEMO)],
+    },
     "status-unheard-of.json": IGNORED,
+    "status.json": awake(DEMO),
     "sweep-after.json": swept("configured", changed("configured", DEMO)),
     "sweep.json": SWEPT,
     "tag-change-other-keys.json": IGNORED,
     "tag-change-other-service.json": IGNORED_WITHOUT_ENDPOINT,
     "tag-change.json": CONFIGURED,
+    "updating-from-zero.json": IGNORED,
     "updating.json": IGNORED,
+    "wake.json": answer("waking", *configuring(), {"change": "set-desired-instances", "instances": 2}),
 }
 
 # The endpoints that are configured afterwards.

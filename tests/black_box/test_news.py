@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
+from book import BOOK
 from fleet import SWEEP
+from moto.events.models import EventPattern
 from support import (
     ENABLED,
     PREFIX,
@@ -22,6 +27,7 @@ from support import (
 from local.aws import LocalAws
 from local.faults import Fault
 from local.runtime import Function
+from tests.black_box.template import Loader
 
 ENVIRONMENT = {"EVENTS": "on"}
 SOURCE = "sagemaker-scale-to-zero"
@@ -255,3 +261,26 @@ def test_asking_tells_nothing(aws: LocalAws, function: Function) -> None:
         function.invoke({"action": action, "endpoint": "demo"})
     function.invoke(plan())
     assert told(aws) == []
+
+
+# Rules of others.
+
+
+def test_the_rule_in_the_documents_fits_what_needs_attention_and_nothing_else(
+    aws: LocalAws, function: Function
+) -> None:
+    [shown] = re.findall(r"<!-- rule: attention -->\n```yaml\n(.+?)\n```", BOOK, re.DOTALL)
+    pattern = EventPattern.load(
+        json.dumps(yaml.load(shown, Loader)["AttentionRule"]["Properties"]["EventPattern"])
+    )
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(apply())
+    bad_tag(aws)
+    function.invoke(apply())
+    fits = {
+        event["DetailType"]: pattern.matches_event(
+            {"source": event["Source"], "detail-type": event["DetailType"], "detail": event["Detail"]}
+        )
+        for event in aws.account().events
+    }
+    assert fits == {"Endpoint Configured": False, "Endpoint Needs Attention": True}

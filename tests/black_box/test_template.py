@@ -49,6 +49,7 @@ INVOKED_BY = {
     "bad-sweep-after": None,
     "bad-sweep-of-one-endpoint": None,
     "bad-unknown-action": None,
+    "bad-wake-with-no-instances": None,
     # A pattern cannot tell whose tags a call is about; the function does, without a call of its own.
     "cloudtrail-add-other-tags": "TagCall",
     "cloudtrail-add-tags": "TagCall",
@@ -81,6 +82,9 @@ INVOKED_BY = {
     "sqs-batch-bad-message": "WorkMessages",
     "sqs-batch-nested": "WorkMessages",
     "sqs-batch-work": "WorkMessages",
+    "sleep": None,
+    "status": None,
+    "status-fleet": None,
     "status-unheard-of": None,
     "sweep": None,
     "sweep-after": None,
@@ -88,6 +92,8 @@ INVOKED_BY = {
     "tag-change-other-keys": None,
     "tag-change-other-service": None,
     "updating": "EndpointUpdating",
+    "updating-from-zero": "EndpointUpdating",
+    "wake": None,
 }
 
 # EndpointStatus in SageMaker's API, in the spelling of its events.
