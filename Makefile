@@ -208,6 +208,12 @@ logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 	$(call step,2,The log from now on; Ctrl-C ends it)
 	@$(IN_VENV) sam logs --tail
 
+.PHONY: status
+status: STEPS := 2
+status: $(VENV)/.local-stamp ## Show how all managed endpoints stand, as the deployed function answers (or FUNCTION=…)
+	$(call step,2,Status)
+	@$(IN_VENV) $(if $(FUNCTION),FUNCTION=$(FUNCTION) )python -m tools.status
+
 .PHONY: verify
 verify: STEPS := 2
 verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import ANY
 
 import pytest
 from support import (
@@ -58,6 +59,7 @@ def awake(name: str) -> Json:
                 "state": "awake",
                 "instances": 1,
                 "wanted": 1,
+                "since": ANY,
                 "wakesIn": None,
                 "waiting": None,
             }
@@ -132,8 +134,8 @@ ANSWERS: dict[str, Json] = {
     "sqs-batch-nested.json": failed_messages("19d4f0a2-6c1b-4f7e-8b53-d2a07e94c611"),
     "sqs-batch-work.json": NONE_FAILED,
     "sqs-batch.json": NONE_FAILED,
-    # Nothing is configured yet, so the way to wake comes first; the backlog is not known.
-    "sleep.json": skipped("busy"),
+    # Of its backlog nothing is known.
+    "sleep.json": skipped("busy", note=ANY),
     "status-fleet.json": {
         "outcome": "status",
         "endpoints": 2,
@@ -149,7 +151,9 @@ ANSWERS: dict[str, Json] = {
     "tag-change.json": CONFIGURED,
     "updating-from-zero.json": IGNORED,
     "updating.json": IGNORED,
-    "wake.json": answer("waking", *configuring(), {"change": "set-desired-instances", "instances": 2}),
+    "wake.json": answer(
+        "waking", *configuring(), {"change": "set-desired-instances", "instances": 2}, note=ANY
+    ),
 }
 
 # The endpoints that are configured afterwards.
@@ -162,6 +166,7 @@ CONFIGURES = {
     "sqs-batch.json": {DEMO},
     "sweep-after.json": {DEMO},
     "sweep.json": {DEMO, OTHER},
+    "wake.json": {DEMO},
 } | {sample: {DEMO} for sample, answered in ANSWERS.items() if answered == CONFIGURED}
 
 # What the error of the others begins with.
@@ -177,6 +182,7 @@ ERRORS = {
     "bad-string.json": "received a string",
     "bad-sweep-after.json": '"after" "demo/AllTraffic" is no name of an endpoint',
     "bad-sweep-of-one-endpoint.json": 'received the unknown key "endpoint" beside the action "sweep"',
+    "bad-wake-with-no-instances.json": '"instances" is 0, not an integer of 1 or more',
     "bad-unknown-action.json": 'received the unknown action "aply"',
 }
 
