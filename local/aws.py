@@ -182,6 +182,8 @@ class LocalAws(World):
             case faults.DROP_AFTER:
                 self._result(operation)
                 return None, kind
+            case _ if kind in faults.FOREIGN:
+                return faults.FOREIGN[kind], kind
             case _:
                 return self._failure(operation, faults.error(kind, operation.service))
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lambda_runtime::Diagnostic;
 
-use crate::aws::ApiError;
+use crate::aws::{ApiError, ApiErrorKind};
 use crate::config::InvalidConfiguration;
 use crate::payload::InvalidPayload;
 
@@ -39,6 +39,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether AWS was too busy for it: later, the very same will do.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Api(error) => matches!(error.kind, ApiErrorKind::Throttled | ApiErrorKind::ConcurrentUpdate),
+            Self::Fleet { first, .. } => first.is_busy(),
+            Self::InvalidPayload(_)
+            | Self::InvalidConfiguration(_)
+            | Self::DeadlineExceeded { .. }
+            | Self::StackUnanswered { .. }
+            | Self::LeftAsleep { .. } => false,
+        }
+    }
+
     /// Fixed names: alarms and whoever empties a failure queue go by them.
     #[must_use]
     pub fn error_type(&self) -> &'static str {

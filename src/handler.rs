@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use crate::answer::{Answer, Explanation, Outcome, Reply};
 use crate::aws::{Aws, Observed};
+use crate::batch::{FailedWork, Origin};
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::{self, Cost, Tally};
@@ -34,12 +34,20 @@ pub struct Function {
     managed: Mutex<BTreeSet<EndpointName>>,
     /// Of the invocation that is going on. There is one at a time.
     tally: Mutex<Tally>,
+    pub(crate) failed_work: FailedWork,
 }
 
 impl Function {
     #[must_use]
     pub fn new(aws: Aws, config: Config, now: fn() -> SystemTime) -> Self {
-        Self { aws, config, now, managed: Mutex::default(), tally: Mutex::default() }
+        Self {
+            aws,
+            config,
+            now,
+            managed: Mutex::default(),
+            tally: Mutex::default(),
+            failed_work: FailedWork::default(),
+        }
     }
 
     /// Handles one invocation.
@@ -49,31 +57,19 @@ impl Function {
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let deadline = time_left(event.context.deadline(), (self.now)()).map(Deadline::after);
         let request_id = event.context.request_id.as_str();
+        let origin = if payload::is_event(&event.payload) { Origin::Event(&event.payload) } else { Origin::Person };
         let reply = match payload::parse(&event.payload, &self.config.rules) {
             Ok(Invocation::Batch(batch)) => Ok(Reply::Batch(self.handle_batch(&batch, deadline, request_id).await)),
-            invocation => self.handle_one(invocation, deadline, request_id).await,
+            invocation => self.handle_one(invocation, origin, deadline, request_id).await,
         };
         Ok(reply?.to_json())
     }
 
-    /// Each message by itself and one after the other, as the queue's concurrency is what keeps to AWS's rate limits.
-    /// A message that failed goes back to the queue, and in the end to the queue of dead letters.
-    async fn handle_batch(&self, batch: &SqsEvent, deadline: Option<Deadline>, request_id: &str) -> SqsBatchResponse {
-        let mut response = SqsBatchResponse::default();
-        for record in &batch.records {
-            let body = record.body.as_deref().unwrap_or_default();
-            let invocation = payload::parse_message(body, &self.config.rules);
-            if self.handle_one(invocation, deadline, request_id).await.is_err() {
-                response.add_failure(record.message_id.clone().unwrap_or_default());
-            }
-        }
-        response
-    }
-
     /// Handles one payload, logs its one line and writes its metrics.
-    async fn handle_one(
+    pub(crate) async fn handle_one(
         &self,
         invocation: Result<Invocation, InvalidPayload>,
+        origin: Origin<'_>,
         deadline: Option<Deadline>,
         request_id: &str,
     ) -> Result<Reply, Error> {
@@ -82,7 +78,11 @@ impl Function {
         let (endpoint, reply) = match invocation {
             Ok(invocation) => {
                 let endpoint = invocation.endpoint().cloned();
-                (endpoint, self.reply_in_time(invocation, deadline).await)
+                let reply = match self.reply_in_time(&invocation, deadline).await {
+                    Ok(reply) => Ok(reply),
+                    Err(error) => self.put_off(&invocation, origin, &error, deadline).await.ok_or(error),
+                };
+                (endpoint, reply)
             }
             Err(error) => (None, Err(error.into())),
         };
@@ -94,6 +94,9 @@ impl Function {
         match &reply {
             Ok(reply) => telemetry::answered(request_id, reply, cost),
             Err(error) => telemetry::failed(request_id, endpoint.as_ref(), error, cost),
+        }
+        if let Origin::Queue(..) = origin {
+            self.tally(|tally| tally.took_from_queue(reply.is_err()));
         }
         let tally = self.tally(std::mem::take);
         if let (true, Some(outcome)) = (self.config.metrics, metrics::outcome(&reply)) {
@@ -113,7 +116,7 @@ impl Function {
         self.tally(|tally| tally.made(change));
     }
 
-    async fn reply_in_time(&self, invocation: Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
+    async fn reply_in_time(&self, invocation: &Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
         let subject = match invocation.endpoint() {
             Some(name) => format!("endpoint {name}"),
             None => "all endpoints".to_owned(),
@@ -128,30 +131,30 @@ impl Function {
             .unwrap_or(Err(Error::DeadlineExceeded { subject, after: limit.total }))
     }
 
-    async fn reply(&self, invocation: Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
+    async fn reply(&self, invocation: &Invocation, deadline: Option<Deadline>) -> Result<Reply, Error> {
         match invocation {
             Invocation::Ignored { endpoint } => {
-                Ok(Reply::Endpoint(Answer::skipped(endpoint, SkipReason::IgnoredEvent)))
+                Ok(Reply::Endpoint(Answer::skipped(endpoint.clone(), SkipReason::IgnoredEvent)))
             }
             Invocation::Endpoint { verb, name, arn, hints } => {
-                self.handle_endpoint(&self.aws, verb, &name, arn.as_deref(), hints).await.map(Reply::Endpoint)
+                self.handle_endpoint(&self.aws, *verb, name, arn.as_deref(), hints.clone()).await.map(Reply::Endpoint)
             }
-            Invocation::Status { name } => self.status(&name).await.map(Reply::Endpoint),
+            Invocation::Status { name } => self.status(name).await.map(Reply::Endpoint),
             Invocation::FleetStatus { after } => {
                 self.fleet_status(after.as_ref(), deadline).await.map(Reply::FleetStatus)
             }
             Invocation::ByHand { name, wanted, force } => {
-                self.set_by_hand(&name, wanted, force, deadline).await.map(Reply::Endpoint)
+                self.set_by_hand(name, *wanted, *force, deadline).await.map(Reply::Endpoint)
             }
             Invocation::MayWake { name, is_likely_ours } => {
-                self.may_wake(&self.aws, &name, is_likely_ours).await.map(Reply::Endpoint)
+                self.may_wake(&self.aws, name, *is_likely_ours).await.map(Reply::Endpoint)
             }
-            Invocation::Explain { name } => self.explain(&name, deadline).await.map(Reply::Endpoint),
+            Invocation::Explain { name } => self.explain(name, deadline).await.map(Reply::Endpoint),
             Invocation::Fleet { verb, after } => self
-                .sweep(verb, after.as_ref(), self.config.work_queue_url.as_deref(), deadline)
+                .sweep(*verb, after.as_ref(), self.config.work_queue_url.as_deref(), deadline)
                 .await
                 .map(Reply::Fleet),
-            Invocation::Stack(event) => self.answer_stack(&event, deadline).await.map(Reply::Stack),
+            Invocation::Stack(event) => self.answer_stack(event, deadline).await.map(Reply::Stack),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
         }
     }
@@ -391,6 +394,12 @@ pub(crate) struct Deadline {
 impl Deadline {
     fn after(total: Duration) -> Self {
         Self { end: tokio::time::Instant::now() + total, total }
+    }
+
+    /// For the first of so many things that are left to do.
+    pub(crate) fn share(self, left: usize) -> Self {
+        let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        Self::after(self.end.saturating_duration_since(tokio::time::Instant::now()) / left)
     }
 
     /// Half of the time that is left.

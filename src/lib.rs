@@ -16,6 +16,8 @@ pub mod answer;
 #[cfg(feature = "lambda")]
 pub mod aws;
 #[cfg(feature = "lambda")]
+mod batch;
+#[cfg(feature = "lambda")]
 mod by_hand;
 pub mod check;
 pub mod cloudformation;

@@ -28,6 +28,9 @@ pub const AWS_CALLS: &str = "AwsCalls";
 pub const THROTTLED_CALLS: &str = "ThrottledCalls";
 pub const DURATION: &str = "Duration";
 
+/// Of each message of the work queue: 1 where it failed, 0 where not.
+pub const FAILED_WORK: &str = "FailedWork";
+
 /// Of a sweep, or the plan of one.
 pub const MANAGED_ENDPOINTS: &str = "ManagedEndpoints";
 pub const ASLEEP_ENDPOINTS: &str = "AsleepEndpoints";
@@ -94,11 +97,17 @@ pub struct Tally {
     /// The changes that have been made, by their code.
     changes: BTreeMap<&'static str, u64>,
     census: Option<Census>,
+    /// Whether it was a message of the work queue that failed, or one that didn't.
+    has_failed_work: Option<bool>,
 }
 
 impl Tally {
     pub fn made(&mut self, change: &Change) {
         *self.changes.entry(change_code(change)).or_default() += 1;
+    }
+
+    pub fn took_from_queue(&mut self, has_failed: bool) {
+        self.has_failed_work = Some(has_failed);
     }
 
     pub fn took(&mut self, census: Census) {
@@ -144,6 +153,7 @@ pub fn lines(outcome: &str, cost: Cost, tally: &Tally, now: SystemTime) -> Vec<M
         (THROTTLED_CALLS, COUNT, cost.throttled_calls),
         (DURATION, MILLISECONDS, cost.milliseconds()),
     ];
+    plain.extend(tally.has_failed_work.map(|has_failed| (FAILED_WORK, COUNT, has_failed.into())));
     if let Some(census) = tally.census {
         plain.extend([
             (MANAGED_ENDPOINTS, COUNT, census.managed),

@@ -40,6 +40,7 @@ impl Function {
             | Outcome::Skipped(_)
             | Outcome::Invalid(_)
             | Outcome::Conflict { .. }
+            | Outcome::Queued(_)
             | Outcome::Explained(_)
             | Outcome::Status(_)
             | Outcome::Waking(_)

@@ -133,15 +133,40 @@ pub fn parse(payload: &Value, rules: &Rules) -> Result<Invocation, InvalidPayloa
     }
 }
 
-/// Understands the body of a queue's message.
+/// Reads the body of a queue's message: its payload, and how often the work has been put off so far.
 ///
 /// # Errors
-/// As [`parse`].
-pub fn parse_message(body: &str, rules: &Rules) -> Result<Invocation, InvalidPayload> {
-    match serde_json::from_str(body) {
-        Ok(payload) => parse(&payload, rules),
-        Err(error) => invalid(format!("received a message that is no JSON: {error}")),
+/// Where the body is no JSON.
+pub fn read_message(body: &str) -> Result<(Value, u32), InvalidPayload> {
+    let mut payload: Value = match serde_json::from_str(body) {
+        Ok(payload) => payload,
+        Err(error) => return invalid(format!("received a message that is no JSON: {error}")),
+    };
+    let put_off = payload.as_object_mut().and_then(|object| object.shift_remove(PUT_OFF));
+    let times = put_off.as_ref().and_then(Value::as_u64).and_then(|times| u32::try_from(times).ok());
+    Ok((payload, times.unwrap_or(0)))
+}
+
+/// The message that puts a payload off, for the so-manieth time.
+#[must_use]
+pub fn put_off_message(payload: &Value, times: u32) -> String {
+    let mut message = payload.clone();
+    if let Value::Object(object) = &mut message {
+        object.insert(PUT_OFF.to_owned(), json!(times));
     }
+    message.to_string()
+}
+
+/// Whether EventBridge sent it, rather than a person or a sweep.
+#[must_use]
+pub fn is_event(payload: &Value) -> bool {
+    payload.get("detail-type").is_some() && payload.get("action").is_none()
+}
+
+/// Whether it is work that a sweep handed over, and that every sweep hands over again until it is done.
+#[must_use]
+pub fn is_work(payload: &Value) -> bool {
+    payload.get("action").and_then(Value::as_str) == Some(RECONCILE)
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -253,6 +278,9 @@ fn variants(object: &Map<String, Value>) -> Vec<VariantName> {
 /// The action by which a sweep hands an endpoint to the work queue: an endpoint's event, and the promise that there is
 /// something to do.
 const RECONCILE: &str = "reconcile";
+
+/// How often work has been put off, in a message of the work queue.
+const PUT_OFF: &str = "putOff";
 
 /// The message with which a sweep hands over one endpoint.
 #[must_use]

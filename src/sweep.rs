@@ -6,11 +6,12 @@
 //! happens here, so many at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
 use crate::answer::{Answer, FleetAnswer, Outcome};
-use crate::aws::{Aws, Gone, Listed, Survey};
+use crate::aws::{ApiError, Aws, Gone, Listed, Survey};
 use crate::error::Error;
 use crate::handler::{Deadline, Function, OutcomeOf, to_do};
 use crate::metrics::Census;
@@ -19,6 +20,7 @@ use crate::reconcile::{
     Decision, EndpointName, EndpointStatus, Hints, Pause, Request, STATUS_TAG, Scaling, SkipReason, Tags, VariantName,
     Wish, decide, plan_tags, tags_along,
 };
+use crate::telemetry;
 
 /// How many endpoints are looked at between two looks at the clock.
 const SLICE: usize = 100;
@@ -44,6 +46,14 @@ struct Work {
     planned: Answer,
     /// Variants that the endpoint no longer has: a reconcile by itself would find them by their alarms alone.
     variants: Vec<VariantName>,
+}
+
+/// An endpoint that couldn't be looked at, or cleaned up after.
+struct Failed {
+    endpoint: EndpointName,
+    /// Those that the endpoint no longer has.
+    variants: Vec<VariantName>,
+    error: Error,
 }
 
 impl Function {
@@ -79,11 +89,12 @@ impl Function {
                 .await;
             let mut work = Vec::new();
             let mut gone = Vec::new();
-            for finding in findings {
+            let mut failed = Vec::new();
+            for (name, finding) in slice.iter().zip(findings) {
                 let (finding, counted) = match finding {
                     Ok(found) => found,
                     Err(error) => {
-                        failures.push(error);
+                        failed.push(Failed { endpoint: (*name).clone(), variants: Vec::new(), error });
                         continue;
                     }
                 };
@@ -94,7 +105,8 @@ impl Function {
                     Finding::Gone(found) => gone.push(found),
                 }
             }
-            failures.extend(self.clean_up(aws, verb, gone, &mut answer).await);
+            failed.extend(self.clean_up(aws, verb, gone, &mut answer).await);
+            failures.extend(self.hand_on(aws, verb, queue_url, failed, &mut answer).await?);
             failures.extend(self.hand_out(aws, verb, queue_url, work, &mut answer).await?);
             let is_last = slice.last() == names.last();
             if let (false, Some(last), true) = (is_last, slice.last(), deadline.is_some_and(Deadline::is_near)) {
@@ -183,7 +195,7 @@ impl Function {
     }
 
     /// Removes what endpoints that are gone left behind, at once: it is little, and doing it twice does no harm.
-    async fn clean_up(&self, aws: &Aws, verb: FleetVerb, gone: Vec<Gone>, answer: &mut FleetAnswer) -> Vec<Error> {
+    async fn clean_up(&self, aws: &Aws, verb: FleetVerb, gone: Vec<Gone>, answer: &mut FleetAnswer) -> Vec<Failed> {
         let (outcome, (cleaned, failures)): (OutcomeOf, _) = match verb {
             FleetVerb::Plan => (Outcome::Planned, (gone, Vec::new())),
             FleetVerb::Sweep | FleetVerb::Remove => {
@@ -194,7 +206,35 @@ impl Function {
             let outcome = outcome(plans);
             answer.add(&Answer { endpoint: Some(name), outcome, pause: Pause::No, status_tag: None, note: None });
         }
-        failures.into_iter().map(Error::from).collect()
+        let failed = |((endpoint, plans), error): (Gone, ApiError)| Failed {
+            endpoint,
+            variants: plans.into_iter().map(|plan| plan.variant).collect(),
+            error: error.into(),
+        };
+        failures.into_iter().map(failed).collect()
+    }
+
+    /// Has endpoints that failed tried once more, each by itself, so that they don't make the whole sweep fail: Lambda
+    /// would repeat all of it. Answers what can't be handed on.
+    async fn hand_on(
+        &self,
+        aws: &Aws,
+        verb: FleetVerb,
+        queue_url: Option<&str>,
+        failed: Vec<Failed>,
+        answer: &mut FleetAnswer,
+    ) -> Result<Vec<Error>, Error> {
+        let (FleetVerb::Sweep | FleetVerb::Remove, Some(url)) = (verb, queue_url) else {
+            return Ok(failed.into_iter().map(|failed| failed.error).collect());
+        };
+        let message = |failed: &Failed| payload::work_message(verb, &failed.endpoint, &failed.variants);
+        aws.enqueue(url, &failed.iter().map(message).collect::<Vec<_>>(), Duration::ZERO).await?;
+        answer.queued += failed.len();
+        for Failed { endpoint, error, .. } in failed {
+            telemetry::endpoint_failed(&endpoint, &error);
+            answer.add(&Answer::queued(Some(endpoint), &error));
+        }
+        Ok(Vec::new())
     }
 
     /// Has the work done, by the queue or here. Answers what failed here.
@@ -216,7 +256,7 @@ impl Function {
         };
         if let Some(url) = queue_url {
             let message = |found: &Work| payload::work_message(verb, &found.endpoint, &found.variants);
-            aws.enqueue(url, &work.iter().map(message).collect::<Vec<_>>()).await?;
+            aws.enqueue(url, &work.iter().map(message).collect::<Vec<_>>(), Duration::ZERO).await?;
             work.iter().map(|found| &found.planned).for_each(|planned| answer.add(planned));
             answer.queued += work.len();
             return Ok(Vec::new());
@@ -249,7 +289,7 @@ impl Function {
     ) -> Result<(), Error> {
         match (verb, queue_url) {
             (FleetVerb::Sweep | FleetVerb::Remove, Some(url)) => {
-                Ok(aws.enqueue(url, &[payload::rest_message(verb, last)]).await?)
+                Ok(aws.enqueue(url, &[payload::rest_message(verb, last)], Duration::ZERO).await?)
             }
             (FleetVerb::Plan, _) | (_, None) => Ok(()),
         }

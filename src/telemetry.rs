@@ -85,6 +85,26 @@ pub fn news_failed(endpoint: &EndpointName, error: &Error) {
     tracing::warn!(%endpoint, error_type = error.error_type(), "an event could not be put: {error}");
 }
 
+/// An endpoint failed in a sweep, and the work queue asks for it again.
+pub fn endpoint_failed(endpoint: &EndpointName, error: &Error) {
+    tracing::warn!(%endpoint, error_type = error.error_type(), "{error}");
+}
+
+/// Work that AWS was too busy for couldn't be put off, and fails.
+pub fn put_off_failed(error: &Error) {
+    tracing::warn!(error_type = error.error_type(), "the work could not be put off: {error}");
+}
+
+/// A message has failed of which a copy is in the queue, so it isn't put back.
+pub fn copy_let_go(request_id: &str, endpoint: &EndpointName) {
+    tracing::info!(%endpoint, request_id, "the message is not put back: a copy that failed before it is still in the queue");
+}
+
+/// A deployment's defaults that can't all hold.
+pub fn default_gave_way(what: &str) {
+    tracing::warn!("{what}");
+}
+
 /// The one line of an invocation that ended with an answer.
 pub fn answered(request_id: &str, reply: &Reply, cost: Cost) {
     match reply {
@@ -199,6 +219,7 @@ fn detail(outcome: &Outcome) -> String {
             let names: Vec<&str> = conflicts.iter().map(|conflict| conflict.foreign.name.as_str()).collect();
             format!(" with {}", names.join(", "))
         }
+        Outcome::Queued(why) => format!(": {why}"),
         Outcome::Configured(_)
         | Outcome::Unchanged(_)
         | Outcome::Planned(_)

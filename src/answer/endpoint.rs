@@ -35,6 +35,8 @@ pub enum Outcome {
         conflicts: Vec<Conflict>,
         takeover_tag: String,
     },
+    /// It couldn't be done now, and a message of the work queue asks for it again; why, in words.
+    Queued(String),
     Explained(Explanation),
     /// How each variant stands.
     Status(Vec<VariantState>),
@@ -54,6 +56,7 @@ impl Outcome {
             Self::Skipped(_) => "skipped",
             Self::Invalid(_) => "invalid",
             Self::Conflict { .. } => "conflict",
+            Self::Queued(_) => "queued",
             Self::Explained(_) => "explained",
             Self::Status(_) => "status",
             Self::Waking(_) => "waking",
@@ -72,7 +75,12 @@ impl Outcome {
             | Self::Removing(plans)
             | Self::Waking(plans)
             | Self::Sleeping(plans) => plans,
-            Self::Skipped(_) | Self::Invalid(_) | Self::Conflict { .. } | Self::Explained(_) | Self::Status(_) => &[],
+            Self::Skipped(_)
+            | Self::Invalid(_)
+            | Self::Conflict { .. }
+            | Self::Queued(_)
+            | Self::Explained(_)
+            | Self::Status(_) => &[],
         }
     }
 }
@@ -100,6 +108,13 @@ impl Answer {
         Self { endpoint, outcome: Outcome::Skipped(reason), pause: Pause::No, status_tag: None, note: None }
     }
 
+    /// What couldn't be done now, and why; the work queue asks for it again.
+    #[must_use]
+    pub fn queued(endpoint: Option<EndpointName>, why: &impl ToString) -> Self {
+        let outcome = Outcome::Queued(why.to_string());
+        Self { endpoint, outcome, pause: Pause::No, status_tag: None, note: None }
+    }
+
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut answer = json!({});
@@ -112,6 +127,9 @@ impl Answer {
         }
         if let Outcome::Skipped(reason) = &self.outcome {
             answer["reason"] = json!(reason_code(*reason));
+        }
+        if let Outcome::Queued(why) = &self.outcome {
+            answer["error"] = json!(why);
         }
         match self.pause {
             Pause::No => {}
@@ -140,7 +158,7 @@ impl Answer {
             | Outcome::Sleeping(plans) => {
                 answer["variants"] = plans.iter().map(|plan| variant(endpoint, plan)).collect();
             }
-            Outcome::Skipped(_) => {}
+            Outcome::Skipped(_) | Outcome::Queued(_) => {}
             Outcome::Invalid(problems) => {
                 answer["problems"] = problems
                     .iter()

@@ -10,9 +10,9 @@ pub type Gone = (EndpointName, Vec<VariantPlan>);
 
 impl Aws {
     /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers those that are done,
-    /// and what failed; an endpoint of which a target couldn't be deregistered keeps its alarms, which show whose it is.
-    /// `made` is told each change.
-    pub async fn apply_to_gone(&self, gone: Vec<Gone>, made: impl Fn(&Change)) -> (Vec<Gone>, Vec<ApiError>) {
+    /// and those that failed; an endpoint of which a target couldn't be deregistered keeps its alarms, which show whose
+    /// it is. `made` is told each change.
+    pub async fn apply_to_gone(&self, gone: Vec<Gone>, made: impl Fn(&Change)) -> (Vec<Gone>, Vec<(Gone, ApiError)>) {
         let mut done = Vec::new();
         let mut failures = Vec::new();
         let mut alarms = Vec::new();
@@ -31,12 +31,11 @@ impl Aws {
                     alarms.append(&mut names);
                     done.push((name, plans));
                 }
-                Err(error) => failures.push(error),
+                Err(error) => failures.push(((name, plans), error)),
             }
         }
         if let Err(error) = self.delete_alarms("endpoints that are gone", &alarms).await {
-            failures.push(error);
-            done.clear();
+            failures.extend(done.drain(..).map(|gone| (gone, error.clone())));
         }
         let changes = done.iter().flat_map(|(_, plans)| plans).flat_map(|plan| &plan.changes);
         changes.filter(|change| matches!(change, Change::DeleteAlarms(_))).for_each(&made);

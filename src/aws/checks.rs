@@ -145,9 +145,11 @@ fn found(read: Read, asked: Result<Result<(), ApiError>, Elapsed>, limit: Durati
             | ApiErrorKind::LimitExceeded
             | ApiErrorKind::ConcurrentUpdate
             | ApiErrorKind::ServerError => ReadFinding::Unknown(error.to_string()),
-            ApiErrorKind::NotFound | ApiErrorKind::Rejected | ApiErrorKind::NoAnswer => {
-                ReadFinding::Failed(error.to_string())
-            }
+            ApiErrorKind::NotAuthenticated
+            | ApiErrorKind::NotFound
+            | ApiErrorKind::Rejected
+            | ApiErrorKind::NoAnswer
+            | ApiErrorKind::ForeignAnswer => ReadFinding::Failed(error.to_string()),
         },
         Err(_) => ReadFinding::Failed(format!(
             "{} for {RESOURCE}: no answer after {} ms; check that the function reaches this service (VPC, DNS, endpoint)",

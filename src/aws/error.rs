@@ -4,14 +4,19 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sagemaker::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sagemaker::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::foreign;
 
 /// What kind of failure an error code stands for. Decides the `errorType` that callers and alarms see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiErrorKind {
     AccessDenied,
+    /// AWS doesn't accept who signed the request, or when: credentials, clock, signature.
+    NotAuthenticated,
     Throttled,
     /// A quota is used up.
     LimitExceeded,
@@ -24,22 +29,37 @@ pub enum ApiErrorKind {
     ServerError,
     /// No answer came: connection or time-out.
     NoAnswer,
+    /// An answer came, and it isn't one of AWS: a proxy's page, say.
+    ForeignAnswer,
 }
 
 impl ApiErrorKind {
-    /// By AWS's error code, as the service models and the API references of the three services spell them.
-    pub(super) fn of_code(code: &str) -> Self {
+    /// By AWS's error code and message.
+    pub(super) fn of(code: &str, message: &str) -> Self {
+        match Self::of_code(code) {
+            Self::Rejected => Self::of_wrapped(message).unwrap_or(Self::Rejected),
+            kind => kind,
+        }
+    }
+
+    /// By AWS's error code, as the service models and the API references of the services spell them.
+    fn of_code(code: &str) -> Self {
         match code {
-            "AccessDenied"
-            | "AccessDeniedException"
-            | "UnauthorizedOperation"
-            | "UnrecognizedClientException"
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Self::AccessDenied,
+            "UnrecognizedClientException"
             | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "AuthFailure"
             | "ExpiredToken"
             | "ExpiredTokenException"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
             | "InvalidSignatureException"
-            | "MissingAuthenticationToken" => Self::AccessDenied,
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException" => Self::NotAuthenticated,
             "Throttling"
             | "ThrottlingException"
             | "ThrottledException"
@@ -60,10 +80,47 @@ impl ApiErrorKind {
             "InternalFailure"
             | "InternalServiceException"
             | "InternalServiceError"
+            | "InternalServiceFault"
             | "InternalServerError"
             | "ServiceUnavailable"
             | "ServiceUnavailableException" => Self::ServerError,
             _ => Self::Rejected,
+        }
+    }
+
+    /// What a refusal hands on of another service. Application Auto Scaling answers CloudWatch's throttling and denials
+    /// as a `FailedResourceAccessException` with the whole of CloudWatch's error in its message (reported for
+    /// `PutScalingPolicy` and `DescribeScalingPolicies`: hashicorp/terraform-provider-aws#1428, aws/aws-sdk-go#1472),
+    /// and what its caller lacks as a `ValidationException`
+    /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html>).
+    ///
+    /// What is looked for has a blank in it, so that no name of an endpoint can be taken for it.
+    fn of_wrapped(message: &str) -> Option<Self> {
+        let inner = message.split_once("Error Code: ").map(|(_, rest)| {
+            let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            Self::of_code(&rest[..end])
+        });
+        if let Some(inner) = inner.filter(|inner| *inner != Self::Rejected) {
+            return Some(inner);
+        }
+        let message = message.to_ascii_lowercase();
+        let says_any = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+        if says_any(&["rate exceeded", "too many requests"]) {
+            Some(Self::Throttled)
+        } else if says_any(&[
+            "not authorized to perform",
+            "is not authorized",
+            "missing the following permission",
+            "missing permissions",
+            "missing required permission",
+            "does not have permission",
+            "validate the caller",
+            "validating the caller",
+            "permissions of the caller",
+        ]) {
+            Some(Self::AccessDenied)
+        } else {
+            None
         }
     }
 
@@ -72,6 +129,7 @@ impl ApiErrorKind {
     pub fn error_type(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDenied",
+            Self::NotAuthenticated => "NotAuthenticated",
             Self::Throttled => "Throttled",
             Self::LimitExceeded => "LimitExceeded",
             Self::ConcurrentUpdate => "ConcurrentUpdate",
@@ -79,18 +137,27 @@ impl ApiErrorKind {
             Self::Rejected => "Rejected",
             Self::ServerError => "AwsServerError",
             Self::NoAnswer => "NoAnswer",
+            Self::ForeignAnswer => "ForeignAnswer",
         }
     }
 
     fn advice(self) -> &'static str {
         match self {
             Self::AccessDenied => "allow the function's role this operation (the template does)",
+            Self::NotAuthenticated => {
+                "AWS does not accept the signature; no permission is missing: look at the credentials and at the clock. In \
+                 Lambda both are AWS's own, and the next delivery or sweep signs anew"
+            }
             Self::Throttled => "AWS asks to slow down; the next delivery or sweep tries again",
             Self::LimitExceeded => "a quota is used up; have it raised in Service Quotas",
             Self::ConcurrentUpdate | Self::ServerError => "the next delivery or sweep tries again",
             Self::NotFound => "it was deleted meanwhile; the next delivery or sweep looks again",
             Self::Rejected => "AWS refuses the request as it is",
             Self::NoAnswer => "check that the function reaches this service (VPC, DNS, endpoint)",
+            Self::ForeignAnswer => {
+                "something answers in AWS's place: look at the proxy or firewall on the way, at HTTPS_PROXY and at \
+                 AWS_ENDPOINT_URL"
+            }
         }
     }
 }
@@ -113,16 +180,21 @@ impl ApiError {
         E: ProvideErrorMetadata + StdError + 'static,
     {
         let code = error.code().map(str::to_owned);
-        let status = error.raw_response().map(|response| response.status().as_u16());
-        let kind = match (&code, status) {
-            (Some(code), _) => ApiErrorKind::of_code(code),
-            (None, Some(401 | 403)) => ApiErrorKind::AccessDenied,
-            (None, Some(429)) => ApiErrorKind::Throttled,
-            (None, Some(500..)) => ApiErrorKind::ServerError,
-            (None, Some(_)) => ApiErrorKind::Rejected,
-            (None, None) => ApiErrorKind::NoAnswer,
-        };
         let message = error.message().map_or_else(|| chain(error), str::to_owned);
+        let response = error.raw_response();
+        let status = response.map(|response| response.status().as_u16());
+        let (kind, message) = match (&code, status, response.and_then(foreign::description)) {
+            (_, _, Some(description)) => (ApiErrorKind::ForeignAnswer, description),
+            (Some(code), _, None) => (ApiErrorKind::of(code, &message), message),
+            (None, Some(401), None) => (ApiErrorKind::NotAuthenticated, message),
+            (None, Some(403), None) => (ApiErrorKind::AccessDenied, message),
+            (None, Some(429), None) => (ApiErrorKind::Throttled, message),
+            // Of AWS, and in no form that could be understood.
+            (None, Some(200..=299 | 500..), None) => (ApiErrorKind::ServerError, message),
+            (None, Some(_), None) => (ApiErrorKind::Rejected, message),
+            (None, None, None) if has_no_credentials(error) => (ApiErrorKind::NotAuthenticated, message),
+            (None, None, None) => (ApiErrorKind::NoAnswer, message),
+        };
         let request_id = error.request_id().map(str::to_owned);
         Self { operation, resource: resource.to_owned(), kind, code, message, request_id }
     }
@@ -178,6 +250,10 @@ impl ApiError {
         self.kind == ApiErrorKind::NotFound
             || (self.code.as_deref() == Some("ValidationException") && self.message.contains("Could not find"))
     }
+}
+
+fn has_no_credentials(error: &(dyn StdError + 'static)) -> bool {
+    error.is::<CredentialsError>() || error.source().is_some_and(has_no_credentials)
 }
 
 /// The error and its causes on one line; `SdkError` itself says no more than "dispatch failure".

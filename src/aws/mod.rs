@@ -6,6 +6,7 @@ mod checks;
 mod cloudwatch;
 mod error;
 mod events;
+mod foreign;
 mod observe;
 mod queue;
 mod readings;
@@ -24,7 +25,8 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_applicationautoscaling::config::retry::RetryConfig;
 use aws_sdk_applicationautoscaling::config::timeout::TimeoutConfig;
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
@@ -87,10 +89,15 @@ impl Aws {
     /// Clients by the standard environment of the AWS SDKs. `has_own_retries` tells that this environment says how
     /// often to retry (`AWS_MAX_ATTEMPTS`, `AWS_RETRY_MODE`), which is then heeded.
     pub async fn connect(has_own_retries: bool) -> Self {
-        // ring starts in a tenth of the time that aws-lc needs for its entropy.
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
+        // ring starts in a tenth of the time that aws-lc needs for its entropy. The SDK's own client knows no proxy.
+        let http = aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector = Connector::builder()
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+                .proxy_config(ProxyConfig::from_env());
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector.build()
+        });
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts());
         let loader = if has_own_retries { loader } else { loader.retry_config(retries(RetryConfig::standard())) };
         Self::new(loader.load().await, has_own_retries, CallCount::default(), Arc::default())
@@ -112,36 +119,42 @@ impl Aws {
             sagemaker: aws_sdk_sagemaker::Client::from_conf(
                 aws_sdk_sagemaker::config::Builder::from(&config)
                     .interceptor(calls.clone())
+                    .interceptor(foreign::OnlyAws)
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             autoscaling: aws_sdk_applicationautoscaling::Client::from_conf(
                 aws_sdk_applicationautoscaling::config::Builder::from(&config)
                     .interceptor(calls.clone())
+                    .interceptor(foreign::OnlyAws)
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(
                 aws_sdk_cloudwatch::config::Builder::from(&config)
                     .interceptor(calls.clone())
+                    .interceptor(foreign::OnlyAws)
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
                 aws_sdk_resourcegroupstagging::config::Builder::from(&config)
                     .interceptor(calls.clone())
+                    .interceptor(foreign::OnlyAws)
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             sqs: aws_sdk_sqs::Client::from_conf(
                 aws_sdk_sqs::config::Builder::from(&config)
                     .interceptor(calls.clone())
+                    .interceptor(foreign::OnlyAws)
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),
             eventbridge: aws_sdk_eventbridge::Client::from_conf(
                 aws_sdk_eventbridge::config::Builder::from(&config)
                     .interceptor(calls.clone())
+                    .interceptor(foreign::OnlyAws)
                     .retry_classifier(retry::ByErrorCode)
                     .build(),
             ),

@@ -1,4 +1,6 @@
-//! SQS: the work that a sweep hands over.
+//! SQS: the work that a sweep hands over, and what is put off.
+
+use std::time::Duration;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
@@ -8,18 +10,25 @@ use super::{ApiError, ApiErrorKind, Aws};
 const LARGEST_BATCH: usize = 10;
 
 impl Aws {
-    /// Puts messages into the work queue.
+    /// Puts messages into the work queue. They come out of it after `delay` at the earliest; SQS takes 15 minutes at most.
     ///
     /// # Errors
     /// When a call fails, or SQS refuses some of its messages.
-    pub async fn enqueue(&self, queue_url: &str, bodies: &[String]) -> Result<(), ApiError> {
+    pub async fn enqueue(&self, queue_url: &str, bodies: &[String], delay: Duration) -> Result<(), ApiError> {
         const OPERATION: &str = "SendMessageBatch";
         const RESOURCE: &str = "the work queue";
+        let delay = i32::try_from(delay.as_secs()).ok().filter(|seconds| *seconds > 0);
         for batch in bodies.chunks(LARGEST_BATCH) {
             let entries = batch
                 .iter()
                 .enumerate()
-                .map(|(id, body)| SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(body).build())
+                .map(|(id, body)| {
+                    SendMessageBatchRequestEntry::builder()
+                        .id(id.to_string())
+                        .message_body(body)
+                        .set_delay_seconds(delay)
+                        .build()
+                })
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| ApiError::incomplete(OPERATION, RESOURCE, &error.to_string()))?;
             let sent = self

@@ -22,8 +22,8 @@ impl ClassifyRetry for ByErrorCode {
         let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
         let Some(error) = error.as_operation_error() else { return RetryAction::NoActionIndicated };
         let Some(metadata) = metadata(error) else { return RetryAction::NoActionIndicated };
-        let message = metadata.message().unwrap_or_default();
-        match metadata.code().unwrap_or_default() {
+        let (code, message) = (metadata.code().unwrap_or_default(), metadata.message().unwrap_or_default());
+        match code {
             // The SDK takes a used-up quota of Application Auto Scaling for throttling.
             "LimitExceededException" | "LimitExceeded" | "LimitExceededFault" => RetryAction::RetryForbidden,
             // "You already have a pending update to an Auto Scaling resource", an HTTP 400.
@@ -31,7 +31,14 @@ impl ClassifyRetry for ByErrorCode {
             // Application Auto Scaling is eventually consistent: a target just registered may be unknown to it yet.
             "ObjectNotFoundException" if needs_a_target(error) => RetryAction::transient_error(),
             _ if message.contains("request to update this alarm is in progress") => RetryAction::transient_error(),
-            _ => RetryAction::NoActionIndicated,
+            // A process that Lambda has frozen between signing and sending. Every attempt is signed anew.
+            _ if is_out_of_time(code, message) => RetryAction::transient_error(),
+            // Of another service, in an error of the one that was called.
+            _ => match ApiErrorKind::of(code, message) {
+                ApiErrorKind::Throttled => RetryAction::throttling_error(),
+                ApiErrorKind::ConcurrentUpdate | ApiErrorKind::ServerError => RetryAction::transient_error(),
+                _ => RetryAction::NoActionIndicated,
+            },
         }
     }
 
@@ -86,8 +93,17 @@ fn metadata(error: &OperationError) -> Option<&ErrorMetadata> {
 
 /// Whether AWS asks to slow down.
 pub(super) fn is_throttling(error: &OperationError) -> bool {
-    let code = metadata(error).and_then(ErrorMetadata::code);
-    code.is_some_and(|code| ApiErrorKind::of_code(code) == ApiErrorKind::Throttled)
+    metadata(error).is_some_and(|metadata| {
+        let (code, message) = (metadata.code().unwrap_or_default(), metadata.message().unwrap_or_default());
+        ApiErrorKind::of(code, message) == ApiErrorKind::Throttled
+    })
+}
+
+/// Whether the signature is refused for its age alone: "Signature expired: 20261125T100000Z is now earlier than …".
+fn is_out_of_time(code: &str, message: &str) -> bool {
+    matches!(code, "RequestExpired" | "RequestTimeTooSkewed")
+        || (ApiErrorKind::of(code, message) == ApiErrorKind::NotAuthenticated
+            && ["Signature expired", "Signature not yet current"].iter().any(|text| message.contains(text)))
 }
 
 /// Whether the operation puts something on a scalable target that we registered before.

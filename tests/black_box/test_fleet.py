@@ -684,21 +684,6 @@ def test_an_endpoint_that_fails_stops_no_other_and_fails_the_sweep(
     assert function.invoke(SWEEP)["counts"] == {"configured": 1, "unchanged": 3, "skipped": 1}
 
 
-def test_with_a_queue_an_endpoint_that_cannot_be_read_fails_the_sweep_once_the_rest_is_handed_over(
-    aws: LocalAws, queueing: Function, queue: WorkQueue
-) -> None:
-    for name in ("one", "two", "three"):
-        aws.create_endpoint(name, tags=ENABLED)
-    aws.faults = [Fault("DescribeEndpoint", "access_denied", when=lambda it: it["EndpointName"] == "two")]
-
-    error = failure(queueing, SWEEP)
-
-    assert error.error_type == "AccessDenied"
-    assert error.message.startswith("1 of 3 endpoints failed")
-    queue.drain(queueing)
-    assert states(aws, ["one", "three"]) == {"one": scaling("one"), "three": scaling("three")}
-
-
 def test_an_orphan_that_fails_stops_no_other(aws: LocalAws, function: Function) -> None:
     for name in ("one", "two"):
         create_configured(aws, name)

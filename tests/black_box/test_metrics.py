@@ -386,15 +386,18 @@ def test_the_names_are_those_of_the_contract(aws: LocalAws, function: Function) 
     create_configured(aws, "demo")
     aws.retag("demo", tags(max_capacity="8"))
     function.invoke(SWEEP)
-    written = {datum.name for datum in emitted(function)}
-    dimensions = {key for datum in emitted(function) for key, _ in datum.dimensions}
+    data = emitted(function)
+    function.invoke({"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(apply())}]})
+    data += emitted(function)
+    written = {datum.name for datum in data}
+    dimensions = {key for datum in data for key, _ in datum.dimensions}
 
     source = (ROOT / "src" / "metrics.rs").read_text()
     constants = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', source))
     assert constants.pop("NAMESPACE") == NAMESPACE
     assert constants.pop("FAILED") == "failed"
     assert set(constants.values()) == written | dimensions
-    assert written == {"Invocations", "Changes", *COSTS, *FLEET}
+    assert written == {"Invocations", "Changes", "FailedWork", *COSTS, *FLEET}
     assert dimensions == {"Outcome", "Change"}
 
     rows = [[cell.strip(" `") for cell in row[:3]] for row in table("metrics")]
