@@ -185,7 +185,10 @@ impl Function {
                 Err(error) if error.is_being_updated() && !deadline.is_some_and(Deadline::is_near) => {
                     tokio::time::sleep(WAIT_FOR_IN_SERVICE).await;
                 }
-                Err(source) => return Err(Error::LeftAsleep { endpoint: observed.name.to_string(), source }),
+                Err(error) => {
+                    let endpoint = observed.name.to_string();
+                    return Err(Error::LeftAsleep { endpoint, source: Box::new(error) });
+                }
             }
         }
     }
@@ -193,10 +196,11 @@ impl Function {
     /// Looks at an endpoint of which an event says that it may be waking, and tells it if so.
     pub(crate) async fn may_wake(&self, aws: &Aws, name: &EndpointName, is_likely_ours: bool) -> Result<Answer, Error> {
         let ignored = Answer::skipped(Some(name.clone()), SkipReason::IgnoredEvent);
-        if self.config.events && (is_likely_ours || self.was_managed(name)) {
-            if let Some(observed) = aws.changing(name).await? {
-                self.tell_waking(aws, &observed, &ignored).await;
-            }
+        if self.config.events
+            && (is_likely_ours || self.was_managed(name))
+            && let Some(observed) = aws.changing(name).await?
+        {
+            self.tell_waking(aws, &observed, &ignored).await;
         }
         Ok(ignored)
     }

@@ -200,16 +200,10 @@ impl Config {
             }),
         };
         let listed = lookup("COPY_TAGS").unwrap_or_default();
-        let keys = listed.split(',').map(str::trim).filter(|key| !key.is_empty());
-        let copy_tags: Vec<String> = keys.map(str::to_owned).collect();
-        if !copy_tags.iter().all(|key| is_tag_text(key, LONGEST_TAG_KEY)) || copy_tags.len() > MOST_TAGS {
-            refuse(
-                "COPY_TAGS",
-                &listed,
-                "must be at most 50 tag keys with commas between, each of at most 128 letters, digits, spaces and \
-                 _ . : / = + - @, and not starting with aws:",
-            );
-        }
+        let copy_tags = tag_keys(&listed).unwrap_or_else(|problem| {
+            refuse("COPY_TAGS", &listed, problem);
+            Vec::new()
+        });
         if problems.is_empty() {
             let rules = Rules { tag_prefix, manage, defaults, capacity_limit };
             Ok(Self { rules, work_queue_url, metrics, status_tag, on_delete, events, copy_tags })
@@ -222,6 +216,16 @@ impl Config {
 /// The environment variable with the default of a setting: `DEFAULT_MAX_CAPACITY` for `max-capacity`.
 fn default_variable(key: Key) -> String {
     format!("DEFAULT_{}", key.as_str().to_uppercase().replace('-', "_"))
+}
+
+fn tag_keys(listed: &str) -> Result<Vec<String>, &'static str> {
+    let keys = listed.split(',').map(str::trim).filter(|key| !key.is_empty());
+    let keys: Vec<String> = keys.map(str::to_owned).collect();
+    let is_good = keys.len() <= MOST_TAGS && keys.iter().all(|key| is_tag_text(key, LONGEST_TAG_KEY));
+    is_good.then_some(keys).ok_or(
+        "must be at most 50 tag keys with commas between, each of at most 128 letters, digits, spaces and _ . : / = + - @, \
+         and not starting with aws:",
+    )
 }
 
 /// A tag key (`TagKey` in the SageMaker API reference), with room left for the longest setting.

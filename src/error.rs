@@ -35,7 +35,7 @@ pub enum Error {
         "endpoint {endpoint} was put to sleep while what wakes it was taken away by somebody else, and there was no time \
          to start an instance again ({source}); set its DesiredInstanceCount to 1, or let the function manage it again"
     )]
-    LeftAsleep { endpoint: String, source: ApiError },
+    LeftAsleep { endpoint: String, source: Box<ApiError> },
 }
 
 impl Error {

@@ -25,11 +25,22 @@ pub struct FleetStatus {
 impl FleetStatus {
     pub fn add(&mut self, answer: &Answer) {
         self.endpoints += 1;
-        match &answer.outcome {
-            Outcome::Status(states) => {
-                states.iter().for_each(|it| *self.counts.entry(it.state.as_str()).or_default() += 1);
-            }
-            other => *self.counts.entry(other.as_str()).or_default() += 1,
+        let counted: Vec<&'static str> = match &answer.outcome {
+            Outcome::Status(states) => states.iter().map(|it| it.state.as_str()).collect(),
+            Outcome::Configured(_)
+            | Outcome::Unchanged(_)
+            | Outcome::Planned(_)
+            | Outcome::Removed(_)
+            | Outcome::Removing(_)
+            | Outcome::Skipped(_)
+            | Outcome::Invalid(_)
+            | Outcome::Conflict { .. }
+            | Outcome::Explained(_)
+            | Outcome::Waking(_)
+            | Outcome::Sleeping(_) => vec![answer.outcome.as_str()],
+        };
+        for state in counted {
+            *self.counts.entry(state).or_default() += 1;
         }
         let result = answer.to_json();
         let bytes = result.to_string().len();

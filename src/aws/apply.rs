@@ -100,7 +100,9 @@ impl Aws {
         }
         if !wanted.is_empty() {
             self.set_desired_instances(observed, wanted.iter().map(|(_, variant, count)| (*variant, *count))).await?;
-            wanted.iter().for_each(|(change, ..)| made(change));
+            for (change, ..) in &wanted {
+                made(change);
+            }
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ pub struct Standing {
 }
 
 /// Long enough for a datapoint that is late.
-const LAST_MINUTES: Duration = Duration::from_secs(300);
+const LAST_MINUTES: Duration = Duration::from_mins(5);
 
 /// The most metrics that one call of `GetMetricData` takes.
 const MOST_QUERIES: usize = 500;
@@ -109,7 +109,7 @@ impl Aws {
         let reads = try_join_all(names.chunks(MOST_QUERIES).map(|names| async move {
             let queries = names.iter().enumerate().map(|(index, name)| {
                 let dimensions = [(ENDPOINT_DIMENSION, name.as_str())];
-                query(format!("w{index}"), NAMESPACE, BACKLOG_METRIC, &dimensions, Statistic::Maximum)
+                query(format!("w{index}"), NAMESPACE, BACKLOG_METRIC, &dimensions, &Statistic::Maximum)
             });
             let found = self.newest_values(queries.collect(), now, "all endpoints", Take::Newest).await?;
             let of = |index: usize| found.get(&format!("w{index}")).copied();
@@ -131,15 +131,15 @@ impl Aws {
             NAMESPACE,
             BACKLOG_METRIC,
             &[(ENDPOINT_DIMENSION, name)],
-            Statistic::Maximum,
+            &Statistic::Maximum,
         )];
         for (index, variant) in endpoint.variants.iter().enumerate() {
             let dimensions = [(ENDPOINT_DIMENSION, name), (VARIANT_DIMENSION, variant.name.as_str())];
             let of_instances = |id: &str, namespace, metric, statistic| {
                 query(format!("{id}{index}"), namespace, metric, &dimensions, statistic)
             };
-            queries.push(of_instances("finished", NAMESPACE, "InvocationsProcessed", Statistic::Sum));
-            queries.push(of_instances("gpu", INSTANCE_NAMESPACE, "GPUUtilization", Statistic::Maximum));
+            queries.push(of_instances("finished", NAMESPACE, "InvocationsProcessed", &Statistic::Sum));
+            queries.push(of_instances("gpu", INSTANCE_NAMESPACE, "GPUUtilization", &Statistic::Maximum));
         }
         let label = format!("endpoint {name}");
         let found = self.newest_values(queries, now, &label, Take::All).await?;
@@ -200,7 +200,7 @@ fn query(
     namespace: &str,
     metric: &str,
     dimensions: &[(&str, &str)],
-    statistic: Statistic,
+    statistic: &Statistic,
 ) -> MetricDataQuery {
     let dimension = |(name, value): &(&str, &str)| Dimension::builder().name(*name).value(*value).build();
     let metric = Metric::builder()

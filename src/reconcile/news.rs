@@ -66,7 +66,7 @@ pub fn state_news(
     if states.iter().any(|(state, _)| *state == State::Awake) {
         return match before(State::Awake) {
             Before::Was(State::Awake) => None,
-            before => Some(News::Awake(before)),
+            before @ (Before::Was(_) | Before::Unknown) => Some(News::Awake(before)),
         };
     }
     None
@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(found, want, "{message}");
         }
         let trying = ScalingActivity { status: ActivityStatus::InProgress, end: None, ..set(10, 1) };
-        assert!(matches!(told(0, 1, &[trying.clone()], 60), Some(News::NeedsAttention(_))));
+        assert!(matches!(told(0, 1, std::slice::from_ref(&trying), 60), Some(News::NeedsAttention(_))));
         assert_eq!(told(0, 1, &[trying], 15), None, "it is starting");
     }
 
