@@ -6,6 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from policies import (
+    VARIANT,
+    alarm_name,
+    alarm_names,
+    alarms_of,
+    backlog_policy,
+    idle_alarm,
+    idle_policy,
+    ladder_alarm,
+    policies_of,
+    put_alarm,
+    put_policy,
+    putting,
+    spare_alarm,
+    spare_policy,
+    wake_alarm,
+    wake_policy,
+)
+
 from local.aws import LocalAws
 from local.runtime import Function, FunctionError
 
@@ -13,7 +32,6 @@ Json = dict[str, Any]
 
 PREFIX = "scale-to-zero:"
 ENABLED = {f"{PREFIX}enabled": "true"}
-VARIANT = "AllTraffic"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 STATUS_TAG = "scale-to-zero-status"
 # For tests of something else: the tag is a write and a member of the answer more in every refusal.
@@ -21,7 +39,14 @@ WITHOUT_STATUS_TAG = {"STATUS_TAG": "off"}
 NOTHING: Json = {"targets": {}, "policies": {}, "alarms": {}, "actions": {}, "foreign": {}}
 
 # The writes of a first configuration, in their order.
-CONFIGURING = ["RegisterScalableTarget", "PutScalingPolicy", "PutMetricAlarm", "PutScalingPolicy"]
+CONFIGURING = [
+    "RegisterScalableTarget",
+    "PutScalingPolicy",
+    "PutMetricAlarm",
+    "PutMetricAlarm",
+    *["PutScalingPolicy", "PutMetricAlarm"] * 2,
+    "PutScalingPolicy",
+]
 
 
 def tags(**settings: str) -> dict[str, str]:
@@ -133,52 +158,51 @@ def registered(
     }
 
 
-def put_wake_policy(instances: int = 1) -> Json:
-    return {
-        "change": "put-scaling-policy",
-        "policyName": "scale-to-zero-wake",
-        "policyType": "StepScaling",
-        "adjustmentType": "ChangeInCapacity",
-        "scalingAdjustment": instances,
-        "cooldown": 300,
-    }
+def configuring(endpoint: str = "demo", variant: str = VARIANT, **settings: Any) -> list[Json]:
+    """The changes of a first configuration; `settings` as for `scaling`."""
+    state = scaling(endpoint, [variant], **settings)
+    target = state["targets"][variant]
+    suspended = target["SuspendedState"]
+    register = registered(
+        target["MinCapacity"],
+        target["MaxCapacity"],
+        scale_in=suspended["DynamicScalingInSuspended"],
+        scale_out=suspended["DynamicScalingOutSuspended"],
+        scheduled=suspended["ScheduledScalingSuspended"],
+    )
+    policies = {name.removeprefix("scale-to-zero-"): it for name, it in state["policies"][variant].items()}
+    alarms = {name.rsplit("/", 1)[1]: alarm for name, alarm in state["alarms"].items()}
+    return [register, *putting(policies, alarms, endpoint, variant)]
 
 
-def put_wake_alarm(endpoint: str = "demo", variant: str = VARIANT) -> Json:
-    return {
-        "change": "put-metric-alarm",
-        "alarmName": wake_alarm_name(endpoint, variant),
-        "metricName": "HasBacklogWithoutCapacity",
-        "statistic": "Average",
-        "comparisonOperator": "GreaterThanOrEqualToThreshold",
-        "threshold": 1.0,
-        "period": 60,
-        "evaluationPeriods": 1,
-        "datapointsToAlarm": 1,
-        "treatMissingData": "notBreaching",
-        "policyName": "scale-to-zero-wake",
-    }
+def put_wake_policy(instances: int | None = None, max_capacity: int = 5) -> Json:
+    return put_policy("wake", wake_policy(instances, max_capacity))
 
 
-def put_backlog_policy(
-    target: float = 5.0, scale_in_cooldown: int = 300, scale_out_cooldown: int = 300
-) -> Json:
-    return {
-        "change": "put-scaling-policy",
-        "policyName": "scale-to-zero-backlog",
-        "policyType": "TargetTrackingScaling",
-        "targetValue": target,
-        "metricName": "ApproximateBacklogSizePerInstance",
-        "statistic": "Average",
-        "scaleInCooldown": scale_in_cooldown,
-        "scaleOutCooldown": scale_out_cooldown,
-        "disableScaleIn": False,
-    }
+def put_spare_policy(instances: int = 1) -> Json:
+    return put_policy("spare", spare_policy(instances))
 
 
-def configuring(endpoint: str = "demo", variant: str = VARIANT) -> list[Json]:
-    """The changes of a first configuration with the default settings."""
-    return [registered(), put_wake_policy(), put_wake_alarm(endpoint, variant), put_backlog_policy()]
+def put_idle_policy(instances: int = 0) -> Json:
+    return put_policy("idle", idle_policy(instances))
+
+
+def put_backlog_policy(**settings: Any) -> Json:
+    return put_policy("backlog", backlog_policy(**settings))
+
+
+def put_wake_alarms(endpoint: str = "demo", variant: str = VARIANT) -> list[Json]:
+    """The two that drive the wake policy."""
+    alarms = {"wake": wake_alarm(endpoint), "ladder": ladder_alarm(endpoint)}
+    return [put_alarm(kind, alarm, endpoint, variant) for kind, alarm in alarms.items()]
+
+
+def put_idle_alarm(minutes: int = 10, endpoint: str = "demo", variant: str = VARIANT) -> Json:
+    return put_alarm("idle", idle_alarm(endpoint, variant, minutes), endpoint, variant)
+
+
+def put_spare_alarm(minutes: int = 5, endpoint: str = "demo", variant: str = VARIANT) -> Json:
+    return put_alarm("spare", spare_alarm(endpoint, variant, minutes), endpoint, variant)
 
 
 def delete_policy(name: str) -> Json:
@@ -189,8 +213,9 @@ def delete_action(name: str) -> Json:
     return {"change": "delete-scheduled-action", "scheduledActionName": name}
 
 
-def delete_wake_alarm(endpoint: str = "demo", variant: str = VARIANT) -> Json:
-    return {"change": "delete-alarms", "alarmNames": [wake_alarm_name(endpoint, variant)]}
+def delete_alarms(*kinds: str, endpoint: str = "demo", variant: str = VARIANT) -> Json:
+    """All four where no kind is named."""
+    return {"change": "delete-alarms", "alarmNames": alarm_names(*kinds, endpoint=endpoint, variant=variant)}
 
 
 DEREGISTERED: Json = {"change": "deregister-scalable-target"}
@@ -200,7 +225,7 @@ DEREGISTERED: Json = {"change": "deregister-scalable-target"}
 
 
 def wake_alarm_name(endpoint: str = "demo", variant: str = VARIANT) -> str:
-    return f"scale-to-zero/{endpoint}/{variant}/wake"
+    return alarm_name("wake", endpoint, variant)
 
 
 def capacity(
@@ -221,56 +246,6 @@ def capacity(
     }
 
 
-def wake_policy(instances: int = 1) -> Json:
-    return {
-        "PolicyType": "StepScaling",
-        "AdjustmentType": "ChangeInCapacity",
-        "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": instances}],
-        "Cooldown": 300,
-        "MetricAggregationType": "Average",
-    }
-
-
-def backlog_policy(
-    endpoint: str = "demo",
-    target: float = 5.0,
-    scale_in_cooldown: int = 300,
-    scale_out_cooldown: int = 300,
-) -> Json:
-    return {
-        "PolicyType": "TargetTrackingScaling",
-        "TargetValue": target,
-        "CustomizedMetricSpecification": {
-            "MetricName": "ApproximateBacklogSizePerInstance",
-            "Namespace": "AWS/SageMaker",
-            "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
-            "Statistic": "Average",
-        },
-        "ScaleOutCooldown": scale_out_cooldown,
-        "ScaleInCooldown": scale_in_cooldown,
-        "DisableScaleIn": False,
-    }
-
-
-def wake_alarm(endpoint: str = "demo") -> Json:
-    return {
-        "AlarmDescription": "Starts an instance when a request waits and none runs. "
-        "Kept by sagemaker-scale-to-zero.",
-        "ActionsEnabled": True,
-        "AlarmActions": ["scale-to-zero-wake"],
-        "MetricName": "HasBacklogWithoutCapacity",
-        "Namespace": "AWS/SageMaker",
-        "Statistic": "Average",
-        "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
-        "Period": 60,
-        "EvaluationPeriods": 1,
-        "DatapointsToAlarm": 1,
-        "Threshold": 1.0,
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "TreatMissingData": "notBreaching",
-    }
-
-
 def scaling(
     endpoint: str = "demo",
     variants: Iterable[str] = (VARIANT,),
@@ -278,16 +253,41 @@ def scaling(
     target: Json | None = None,
     backlog: Json | None = None,
     wake: bool = True,
-    wake_instances: int = 1,
+    wake_instances: int | None = None,
+    idle: int | None = 10,
+    spare: int | None = None,
+    has_gpu: bool = True,
 ) -> Json:
-    """All that stands around a configured endpoint; with the default settings where nothing else is said."""
+    """All that is there for a configured endpoint, by the default settings where nothing else is said.
+
+    `idle` and `spare` are minutes; `idle=None` is the own way of AWS to scale in. With `wake=False` nothing wakes
+    the endpoint: its tag says so, or its MinCapacity keeps an instance.
+    """
+    target = target or capacity()
+    most, least = target["MaxCapacity"], 0 if wake else target["MinCapacity"]
+    backlog = backlog or backlog_policy(endpoint, scales_in=idle is None)
+    climbs = wake and wake_instances is None and most > 1
+    shrinks = idle is not None and most > max(1, least)
     state: Json = {**NOTHING, "targets": {}, "policies": {}, "alarms": {}}
     for variant in variants:
-        state["targets"][variant] = target or capacity()
-        state["policies"][variant] = {"scale-to-zero-backlog": backlog or backlog_policy(endpoint)}
-        if wake:
-            state["policies"][variant]["scale-to-zero-wake"] = wake_policy(wake_instances)
-            state["alarms"][wake_alarm_name(endpoint, variant)] = wake_alarm(endpoint)
+        policies = policies_of(
+            endpoint,
+            backlog=backlog,
+            wake=wake_policy(wake_instances, most) if wake else None,
+            spare=spare_policy(max(1, least)) if shrinks else None,
+            idle=idle_policy(least) if idle is not None else None,
+        )
+        alarms = alarms_of(
+            endpoint,
+            variant,
+            wake=wake_alarm(endpoint, 2 if climbs else 1) if wake else None,
+            ladder=ladder_alarm(endpoint, backlog["TargetValue"]) if climbs else None,
+            spare=spare_alarm(endpoint, variant, spare or min(5, idle or 5)) if shrinks else None,
+            idle=idle_alarm(endpoint, variant, idle, has_gpu) if idle is not None else None,
+        )
+        state["targets"][variant] = target
+        state["policies"][variant] = {f"scale-to-zero-{name}": policy for name, policy in policies.items()}
+        state["alarms"] |= {alarm_name(kind, endpoint, variant): alarm for kind, alarm in alarms.items()}
     return state
 
 

@@ -39,125 +39,26 @@ BOTH_WAYS = pytest.mark.parametrize(
 
 
 @BOTH_WAYS
-def test_a_tagged_endpoint_gets_target_wake_policy_wake_alarm_and_backlog_policy_in_this_order(
+def test_a_tagged_endpoint_gets_its_target_a_way_to_wake_and_then_what_scales_in(
     aws: LocalAws, function: Function, payload: object
 ) -> None:
     aws.create_endpoint("demo", tags=ENABLED)
 
-    assert function.invoke(payload) == {
-        "endpoint": "demo",
-        "outcome": "configured",
-        "variants": [
-            {
-                "variant": "AllTraffic",
-                "resourceId": "endpoint/demo/variant/AllTraffic",
-                "changes": [
-                    {
-                        "change": "register-scalable-target",
-                        "minCapacity": 0,
-                        "maxCapacity": 5,
-                        "suspendedState": {
-                            "dynamicScalingInSuspended": False,
-                            "dynamicScalingOutSuspended": False,
-                            "scheduledScalingSuspended": False,
-                        },
-                    },
-                    {
-                        "change": "put-scaling-policy",
-                        "policyName": "scale-to-zero-wake",
-                        "policyType": "StepScaling",
-                        "adjustmentType": "ChangeInCapacity",
-                        "scalingAdjustment": 1,
-                        "cooldown": 300,
-                    },
-                    {
-                        "change": "put-metric-alarm",
-                        "alarmName": "scale-to-zero/demo/AllTraffic/wake",
-                        "metricName": "HasBacklogWithoutCapacity",
-                        "statistic": "Average",
-                        "comparisonOperator": "GreaterThanOrEqualToThreshold",
-                        "threshold": 1.0,
-                        "period": 60,
-                        "evaluationPeriods": 1,
-                        "datapointsToAlarm": 1,
-                        "treatMissingData": "notBreaching",
-                        "policyName": "scale-to-zero-wake",
-                    },
-                    {
-                        "change": "put-scaling-policy",
-                        "policyName": "scale-to-zero-backlog",
-                        "policyType": "TargetTrackingScaling",
-                        "targetValue": 5.0,
-                        "metricName": "ApproximateBacklogSizePerInstance",
-                        "statistic": "Average",
-                        "scaleInCooldown": 300,
-                        "scaleOutCooldown": 300,
-                        "disableScaleIn": False,
-                    },
-                ],
-            }
-        ],
-    }
-    assert aws.state("demo") == {
-        "targets": {
-            "AllTraffic": {
-                "MinCapacity": 0,
-                "MaxCapacity": 5,
-                "SuspendedState": {
-                    "DynamicScalingInSuspended": False,
-                    "DynamicScalingOutSuspended": False,
-                    "ScheduledScalingSuspended": False,
-                },
-            }
-        },
-        "policies": {
-            "AllTraffic": {
-                "scale-to-zero-wake": {
-                    "PolicyType": "StepScaling",
-                    "AdjustmentType": "ChangeInCapacity",
-                    "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
-                    "Cooldown": 300,
-                    "MetricAggregationType": "Average",
-                },
-                "scale-to-zero-backlog": {
-                    "PolicyType": "TargetTrackingScaling",
-                    "TargetValue": 5.0,
-                    "CustomizedMetricSpecification": {
-                        "MetricName": "ApproximateBacklogSizePerInstance",
-                        "Namespace": "AWS/SageMaker",
-                        "Dimensions": [{"Name": "EndpointName", "Value": "demo"}],
-                        "Statistic": "Average",
-                    },
-                    "ScaleInCooldown": 300,
-                    "ScaleOutCooldown": 300,
-                    "DisableScaleIn": False,
-                },
-            }
-        },
-        "alarms": {
-            "scale-to-zero/demo/AllTraffic/wake": {
-                "AlarmDescription": wake_alarm()["AlarmDescription"],
-                "ActionsEnabled": True,
-                "AlarmActions": ["scale-to-zero-wake"],
-                "Namespace": "AWS/SageMaker",
-                "MetricName": "HasBacklogWithoutCapacity",
-                "Dimensions": [{"Name": "EndpointName", "Value": "demo"}],
-                "Statistic": "Average",
-                "Period": 60,
-                "EvaluationPeriods": 1,
-                "DatapointsToAlarm": 1,
-                "Threshold": 1.0,
-                "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-                "TreatMissingData": "notBreaching",
-            }
-        },
-        "actions": {},
-        "foreign": {},
-    }
-    assert [(call.operation, call.params.get("PolicyName")) for call in aws.writes()] == [
+    assert function.invoke(payload) == answer("configured", *configuring())
+    assert aws.state("demo") == scaling()
+    put = [
+        (call.operation, call.params.get("PolicyName") or call.params.get("AlarmName"))
+        for call in aws.writes()
+    ]
+    assert put == [
         ("RegisterScalableTarget", None),
         ("PutScalingPolicy", "scale-to-zero-wake"),
-        ("PutMetricAlarm", None),
+        ("PutMetricAlarm", "scale-to-zero/demo/AllTraffic/wake"),
+        ("PutMetricAlarm", "scale-to-zero/demo/AllTraffic/ladder"),
+        ("PutScalingPolicy", "scale-to-zero-spare"),
+        ("PutMetricAlarm", "scale-to-zero/demo/AllTraffic/spare"),
+        ("PutScalingPolicy", "scale-to-zero-idle"),
+        ("PutMetricAlarm", "scale-to-zero/demo/AllTraffic/idle"),
         ("PutScalingPolicy", "scale-to-zero-backlog"),
     ]
 
@@ -277,7 +178,7 @@ def test_what_a_person_left_to_the_defaults_of_aws_is_not_written_again(
     aws: LocalAws, function: Function
 ) -> None:
     """The same scaling, put with no more than AWS demands."""
-    aws.create_endpoint("demo", tags=ENABLED)
+    aws.create_endpoint("demo", tags=tags(idle_timeout="none", wake_instances="1"))
     autoscaling(aws, "register_scalable_target", MinCapacity=0, MaxCapacity=5)
     autoscaling(
         aws,
@@ -286,6 +187,8 @@ def test_what_a_person_left_to_the_defaults_of_aws_is_not_written_again(
         PolicyType="StepScaling",
         StepScalingPolicyConfiguration={
             "AdjustmentType": "ChangeInCapacity",
+            "MetricAggregationType": "Maximum",
+            "Cooldown": 180,
             "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
         },
     )
@@ -308,7 +211,7 @@ def test_what_a_person_left_to_the_defaults_of_aws_is_not_written_again(
         AlarmName=wake_alarm_name(),
         **{
             name: value
-            for name, value in wake_alarm().items()
+            for name, value in wake_alarm(minutes=1).items()
             if name not in ("ActionsEnabled", "DatapointsToAlarm", "AlarmActions")
         },
         AlarmActions=[policy_arn(aws, "scale-to-zero-wake")],
@@ -321,7 +224,7 @@ def test_what_a_person_left_to_the_defaults_of_aws_is_not_written_again(
 # What AWS may say beside what was put: documented members of the answers, with nothing in them that differs.
 FILLED_IN = {
     ("application-autoscaling", "DescribeScalableTargets"): ("ScalableTargets", {"PredictedCapacity": 1}),
-    ("application-autoscaling", "DescribeScalingPolicies"): ("ScalingPolicies", {"Alarms": []}),
+    ("application-autoscaling", "DescribeScalingPolicies"): ("ScalingPolicies", {"SomethingNew": {}}),
     ("cloudwatch", "DescribeAlarms"): (
         "MetricAlarms",
         {
@@ -346,7 +249,7 @@ def test_members_that_aws_adds_to_its_answers_cause_no_rewriting(
 
     def fill_in(account: Account, params: dict[str, Any]) -> dict[str, Any]:
         described = perform(account, params)
-        return {**described, key: [{**item, **members} for item in described[key]]}
+        return {**described, key: [{**members, **item} for item in described[key]]}
 
     monkeypatch.setitem(OPERATIONS, call, fill_in)
     aws.clear_calls()

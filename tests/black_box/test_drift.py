@@ -7,19 +7,18 @@ from typing import Any
 
 import pytest
 from support import (
-    CONFIGURING,
     ENABLED,
     answer,
     apply,
     autoscaling,
     client,
+    configuring,
     delete_policy,
     plan,
     policy_arn,
     put_backlog_policy,
-    put_wake_alarm,
+    put_wake_alarms,
     put_wake_policy,
-    registered,
     scaling,
     state_change,
     wake_alarm_name,
@@ -33,7 +32,7 @@ REGISTER = ["RegisterScalableTarget"]
 PUT_POLICY = ["PutScalingPolicy"]
 PUT_ALARM = ["PutMetricAlarm"]
 
-OTHER_ARN = "arn:aws:sns:eu-west-1:123456789012:pager"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:pager"
 
 
 def edited(value: Any, path: tuple[Any, ...], new: Any) -> Any:
@@ -126,10 +125,12 @@ DIMENSIONS = (*METRIC, "Dimensions")
     ("path", "new"),
     [
         pytest.param(("AdjustmentType",), "ExactCapacity", id="AdjustmentType"),
-        pytest.param((*STEP, "ScalingAdjustment"), 2, id="ScalingAdjustment"),
+        pytest.param((*STEP, "ScalingAdjustment"), 3, id="ScalingAdjustment"),
         pytest.param((*STEP, "MetricIntervalLowerBound"), 1.0, id="lower bound"),
-        pytest.param((*STEP, "MetricIntervalUpperBound"), 10.0, id="upper bound"),
-        pytest.param(STEP, {"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": 1}, id="downward"),
+        pytest.param((*STEP, "MetricIntervalUpperBound"), 1.25, id="upper bound"),
+        pytest.param(
+            ("StepAdjustments",), [{"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": 1}], id="downward"
+        ),
         pytest.param(
             ("StepAdjustments",),
             [
@@ -139,7 +140,7 @@ DIMENSIONS = (*METRIC, "Dimensions")
             id="another step",
         ),
         pytest.param(("Cooldown",), 60, id="Cooldown"),
-        pytest.param(("MetricAggregationType",), "Maximum", id="MetricAggregationType"),
+        pytest.param(("MetricAggregationType",), "Average", id="MetricAggregationType"),
         pytest.param(("MinAdjustmentMagnitude",), 2, id="MinAdjustmentMagnitude"),
     ],
 )
@@ -157,7 +158,7 @@ def test_a_field_of_the_wake_policy_changed_by_hand_is_repaired_by_one_put(
         pytest.param(("TargetValue",), 6.0, id="TargetValue"),
         pytest.param(("ScaleInCooldown",), 60, id="ScaleInCooldown"),
         pytest.param(("ScaleOutCooldown",), 60, id="ScaleOutCooldown"),
-        pytest.param(("DisableScaleIn",), True, id="DisableScaleIn"),
+        pytest.param(("DisableScaleIn",), False, id="DisableScaleIn"),
         pytest.param((*METRIC, "MetricName"), "ApproximateBacklogSize", id="MetricName"),
         pytest.param((*METRIC, "Namespace"), "Other/SageMaker", id="Namespace"),
         pytest.param((*METRIC, "Statistic"), "Maximum", id="Statistic"),
@@ -216,19 +217,16 @@ def test_a_field_of_the_backlog_policy_changed_by_hand_is_repaired_by_one_put(
         pytest.param({"AlarmDescription": None}, id="no AlarmDescription"),
         pytest.param({"ActionsEnabled": False}, id="actions disabled"),
         pytest.param({"AlarmActions": []}, id="no action"),
-        pytest.param({"AlarmActions": [OTHER_ARN]}, id="another action"),
-        pytest.param({"OKActions": [OTHER_ARN]}, id="OKActions"),
-        pytest.param({"InsufficientDataActions": [OTHER_ARN]}, id="InsufficientDataActions"),
         pytest.param({"MetricName": "ApproximateBacklogSize"}, id="MetricName"),
         pytest.param({"Namespace": "Other/SageMaker"}, id="Namespace"),
         pytest.param({"Statistic": "Maximum"}, id="Statistic"),
         pytest.param({"Statistic": None, "ExtendedStatistic": "p90"}, id="ExtendedStatistic"),
         pytest.param({"Unit": "Count"}, id="Unit"),
         pytest.param({"Period": 300}, id="Period"),
-        pytest.param({"EvaluationPeriods": 2, "DatapointsToAlarm": 1}, id="EvaluationPeriods"),
-        pytest.param({"EvaluationPeriods": 2, "DatapointsToAlarm": 2}, id="DatapointsToAlarm"),
+        pytest.param({"EvaluationPeriods": 3, "DatapointsToAlarm": 2}, id="EvaluationPeriods"),
+        pytest.param({"EvaluationPeriods": 2, "DatapointsToAlarm": 1}, id="DatapointsToAlarm"),
         pytest.param({"Threshold": 2.0}, id="Threshold"),
-        pytest.param({"ComparisonOperator": "GreaterThanThreshold"}, id="ComparisonOperator"),
+        pytest.param({"ComparisonOperator": "GreaterThanOrEqualToThreshold"}, id="ComparisonOperator"),
         pytest.param({"TreatMissingData": "missing"}, id="missing data missing"),
         pytest.param({"TreatMissingData": "breaching"}, id="missing data breaching"),
         pytest.param({"TreatMissingData": None}, id="missing data by default"),
@@ -256,12 +254,37 @@ def test_a_field_of_the_wake_alarm_changed_by_hand_is_repaired_by_one_put(
     repair(configured, function, PUT_ALARM)
 
 
-def test_an_action_that_a_person_added_to_the_wake_alarm_is_taken_away(
+OTHERS = {"OKActions": [TOPIC], "InsufficientDataActions": [TOPIC]}
+
+
+def test_an_action_that_a_person_hung_on_the_wake_alarm_is_no_drift_and_outlives_a_repair(
     configured: LocalAws, function: Function
 ) -> None:
-    edit_alarm(configured, {"AlarmActions": [policy_arn(configured, "scale-to-zero-wake"), OTHER_ARN]})
+    policy = policy_arn(configured, "scale-to-zero-wake")
+    edit_alarm(configured, {**OTHERS, "AlarmActions": [policy, TOPIC]})
+    assert function.invoke(state_change()) == answer("unchanged")
 
-    repair(configured, function, PUT_ALARM)
+    # Also where ours is gone from the alarm, or the alarm is switched off.
+    for edit in ({"Threshold": 2.0}, {"AlarmActions": [TOPIC]}, {"ActionsEnabled": False}):
+        edit_alarm(configured, edit)
+        assert function.invoke(state_change())["outcome"] == "configured"
+        cloudwatch = client(configured, "cloudwatch")
+        found = cloudwatch.describe_alarms(AlarmNames=[wake_alarm_name()])["MetricAlarms"][0]
+        assert set(found["AlarmActions"]) == {policy, TOPIC}
+        assert {name: found[name] for name in OTHERS} == OTHERS
+        assert function.invoke(state_change()) == answer("unchanged")
+
+
+def test_five_actions_of_others_leave_room_for_ours(configured: LocalAws, function: Function) -> None:
+    topics = [f"{TOPIC}-{number}" for number in range(5)]
+    edit_alarm(configured, {"AlarmActions": topics})
+
+    assert function.invoke(state_change())["outcome"] == "configured"
+    found = client(configured, "cloudwatch").describe_alarms(AlarmNames=[wake_alarm_name()])
+    assert found["MetricAlarms"][0]["AlarmActions"] == [
+        policy_arn(configured, "scale-to-zero-wake"),
+        *topics[:4],
+    ]
 
 
 def test_an_alarm_that_drives_the_other_policy_is_repaired(configured: LocalAws, function: Function) -> None:
@@ -337,17 +360,17 @@ def recreate_wake_policy_as_target_tracking(aws: LocalAws) -> None:
     ("drift", "changes"),
     [
         pytest.param(delete_backlog_policy, [put_backlog_policy()], id="backlog policy deleted"),
-        pytest.param(delete_wake_alarm, [put_wake_alarm()], id="wake alarm deleted"),
-        pytest.param(delete_wake_policy, [put_wake_policy(), put_wake_alarm()], id="wake policy deleted"),
-        pytest.param(recreate_wake_policy, [put_wake_alarm()], id="wake policy deleted and made again"),
+        pytest.param(delete_wake_alarm, put_wake_alarms()[:1], id="wake alarm deleted"),
+        pytest.param(delete_wake_policy, [put_wake_policy(), *put_wake_alarms()], id="wake policy deleted"),
+        pytest.param(recreate_wake_policy, put_wake_alarms(), id="wake policy deleted and made again"),
         pytest.param(
             deregister,
-            [registered(), put_wake_policy(), put_wake_alarm(), put_backlog_policy()],
+            configuring(),
             id="target deregistered",
         ),
         pytest.param(
             recreate_wake_policy_as_target_tracking,
-            [delete_policy("scale-to-zero-wake"), put_wake_policy(), put_wake_alarm()],
+            [delete_policy("scale-to-zero-wake"), put_wake_policy(), *put_wake_alarms()],
             id="wake policy of the other type",
         ),
         pytest.param(
@@ -376,4 +399,4 @@ def test_all_drift_at_once_is_repaired_at_once(configured: LocalAws, function: F
     edit_policy(configured, "scale-to-zero-backlog", ("TargetValue",), 50.0)
     edit_alarm(configured, {"Threshold": 2.0})
 
-    repair(configured, function, CONFIGURING)
+    repair(configured, function, [*REGISTER, *PUT_POLICY, *PUT_ALARM, *PUT_POLICY])
