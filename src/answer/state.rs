@@ -36,6 +36,7 @@ impl FleetStatus {
             | Outcome::Invalid(_)
             | Outcome::Conflict { .. }
             | Outcome::Explained(_)
+            | Outcome::Queued(_)
             | Outcome::Waking(_)
             | Outcome::Sleeping(_) => vec![answer.outcome.as_str()],
         };
