@@ -58,6 +58,7 @@ class Demo:
         self.create_endpoint()
         table([("endpoint", ENDPOINT), *(("tag", f"{key} = {value}") for key, value in TAGS.items())])
         self.show_scaling(NOTHING)
+        self.show_status("awake")
 
         heading("It comes into service: the function gets the event")
         answer = self.deliver("configured")
@@ -67,6 +68,15 @@ class Demo:
         heading("The same event once more")
         self.deliver("unchanged")
         self.expect("writes to AWS", len(self.aws.writes()), 0)
+
+        heading("Nothing is at work: it is put to sleep by hand, and woken again")
+        for action, outcome, state in (("sleep", "sleeping", "asleep"), ("wake", "waking", "awake")):
+            self.aws.publish_backlog(ENDPOINT, 0)
+            answer = self.function.invoke({"action": action, "endpoint": ENDPOINT})
+            table([("answer", str(answer.get("outcome")), f"to {action}")])
+            self.expect(action, answer.get("outcome"), outcome)
+            self.aws.settle()
+            self.show_status(state)
 
         heading(
             "A tag that makes no sense: " + ", ".join(f"{key} = {value}" for key, value in NONSENSE.items())
@@ -112,6 +122,13 @@ class Demo:
         table([("answer", str(answer.get("outcome")), calls)])
         self.expect("outcome", answer.get("outcome"), outcome)
         return answer
+
+    def show_status(self, expected: str) -> None:
+        """What `status` answers about the endpoint."""
+        [variant] = self.function.invoke({"action": "status", "endpoint": ENDPOINT})["variants"]
+        running, wanted = variant["instances"], variant["wanted"]
+        table([("status", variant["state"], f"{running} instances run, {wanted} are wanted")])
+        self.expect("status", variant["state"], expected)
 
     def show_scaling(self, expected: list[Row]) -> None:
         rows = self.scaling()
