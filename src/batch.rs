@@ -51,6 +51,8 @@ impl Origin<'_> {
             (
                 _,
                 Invocation::Explain { .. }
+                | Invocation::Advise { .. }
+                | Invocation::Savings { .. }
                 | Invocation::Status { .. }
                 | Invocation::FleetStatus { .. }
                 | Invocation::ByHand { .. }

@@ -1,5 +1,5 @@
-//! One invocation: understand the payload, read what AWS says, decide, do it, answer. This file and the sweep alone see
-//! both the core and the shell.
+//! One invocation: understand the payload, read what AWS says, decide, do it, answer. This file, the sweep and the look
+//! back alone see both the core and the shell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -150,6 +150,8 @@ impl Function {
                 self.may_wake(&self.aws, name, *is_likely_ours).await.map(Reply::Endpoint)
             }
             Invocation::Explain { name } => self.explain(name, deadline).await.map(Reply::Endpoint),
+            Invocation::Advise { name, about } => self.advise(name, *about).await.map(Reply::Endpoint),
+            Invocation::Savings { after } => self.savings(after.as_ref(), deadline).await.map(Reply::Savings),
             Invocation::Fleet { verb, after } => self
                 .sweep(*verb, after.as_ref(), self.config.work_queue_url.as_deref(), deadline)
                 .await
@@ -264,13 +266,7 @@ impl Function {
         let rules = &self.config.rules;
         let hints = Hints { is_likely_ours: true, in_any_status: true, ..Hints::default() };
         let observed = self.aws.observe(name, rules, &hints).await?;
-        // What stands in the way beside the status is of interest too.
-        let settled = observed.endpoint.clone().map(|endpoint| match endpoint.status {
-            EndpointStatus::Failed | EndpointStatus::Other => {
-                Endpoint { status: EndpointStatus::InService, ..endpoint }
-            }
-            EndpointStatus::InService | EndpointStatus::Deleting => endpoint,
-        });
+        let settled = observed.endpoint.clone().map(settled);
         let decision = decide(Request::Event, rules, settled.as_ref(), &observed.scaling, self.time());
         let readings = self.aws.readings(&observed, rules, (self.now)(), deadline.map(Deadline::half_left)).await;
         let explanation = Explanation::new(&Facts {
@@ -367,6 +363,14 @@ impl Function {
             Decision::Skip(SkipReason::NotInService) | Decision::Remove(..) => {}
             Decision::Skip(_) => _ = managed.remove(name),
         }
+    }
+}
+
+/// The endpoint as it will be once nothing is in progress: what stands in the way beside its status is of interest too.
+pub(crate) fn settled(endpoint: Endpoint) -> Endpoint {
+    match endpoint.status {
+        EndpointStatus::Failed | EndpointStatus::Other => Endpoint { status: EndpointStatus::InService, ..endpoint },
+        EndpointStatus::InService | EndpointStatus::Deleting => endpoint,
     }
 }
 

@@ -32,6 +32,8 @@ mod news;
 pub mod payload;
 pub mod prices;
 pub mod reconcile;
+#[cfg(feature = "lambda")]
+mod retrospect;
 pub mod savings;
 #[cfg(feature = "lambda")]
 pub mod stack;

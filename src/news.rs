@@ -42,6 +42,8 @@ impl Function {
             | Outcome::Conflict { .. }
             | Outcome::Queued(_)
             | Outcome::Explained(_)
+            | Outcome::Advised(_)
+            | Outcome::NotAdvised(..)
             | Outcome::Status(_)
             | Outcome::Waking(_)
             | Outcome::Sleeping(_) => Vec::new(),

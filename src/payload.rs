@@ -11,7 +11,7 @@ use crate::cloudformation::StackEvent;
 use crate::reconcile::{EndpointName, Hints, Manage, Rules, VariantName, Wanted};
 
 /// What the function was invoked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Invocation {
     Endpoint {
         verb: Verb,
@@ -34,6 +34,10 @@ pub enum Invocation {
         /// What the event's tags say.
         is_likely_ours: bool,
     },
+    /// Asks what other settings would have done.
+    Advise { name: EndpointName, about: AdviceAsked },
+    /// Asks what all asynchronous endpoints ran, or those behind `after`.
+    Savings { after: Option<EndpointName> },
     Fleet {
         verb: FleetVerb,
         /// Where an earlier sweep ran out of time: only endpoints behind this name are left.
@@ -46,6 +50,20 @@ pub enum Invocation {
     /// An event that asks for nothing.
     Ignored { endpoint: Option<EndpointName> },
 }
+
+/// What advice is to go by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdviceAsked {
+    /// How far to look back.
+    pub days: u8,
+    /// US$ for an hour of one instance, in place of the table's.
+    pub price: Option<f64>,
+    /// Whether to answer backlog and instances over time, too.
+    pub course: bool,
+}
+
+/// Of the 15 days for which CloudWatch keeps minutes: two weeks, so that no weekday counts twice.
+const MOST_DAYS: u8 = 14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -72,11 +90,14 @@ impl Invocation {
         match self {
             Self::Endpoint { name, .. }
             | Self::Explain { name }
+            | Self::Advise { name, .. }
             | Self::Status { name }
             | Self::ByHand { name, .. }
             | Self::MayWake { name, .. } => Some(name),
             Self::Ignored { endpoint } => endpoint.as_ref(),
-            Self::Fleet { .. } | Self::FleetStatus { .. } | Self::Batch(_) | Self::Stack(_) => None,
+            Self::Fleet { .. } | Self::FleetStatus { .. } | Self::Savings { .. } | Self::Batch(_) | Self::Stack(_) => {
+                None
+            }
         }
     }
 }
@@ -84,8 +105,8 @@ impl Invocation {
 /// A payload that says nothing that the function understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\": \"apply\", \"plan\", \"explain\", \"status\", \"wake\", \"sleep\" or \"remove\", \
-     \"endpoint\": name}}, {{\"action\": \"sweep\", \"plan\", \"status\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
+    "{problem}; accepted are {{\"action\": \"apply\", \"plan\", \"explain\", \"advise\", \"status\", \"wake\", \"sleep\" or \"remove\", \
+     \"endpoint\": name}}, {{\"action\": \"sweep\", \"plan\", \"status\", \"savings\" or \"remove\"}} for all endpoints, SQS batches of these, and the EventBridge events \"SageMaker Endpoint State \
      Change\" of aws.sagemaker, \"Tag Change on Resource\" of aws.tag, \"AWS API Call via CloudTrail\" of aws.sagemaker for \
      AddTags and DeleteTags, \"Scheduled Event\", and the requests of a custom resource of CloudFormation"
 )]
@@ -214,6 +235,8 @@ fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
         action == "sweep" || (matches!(action, "plan" | "remove" | "status") && !object.contains_key("endpoint"));
     let options: &[&str] = match action {
         _ if is_fleet => &["action", "after"],
+        "savings" => &["action", "after"],
+        "advise" => &["action", "endpoint", "days", "price", "course"],
         RECONCILE | "remove" => &["action", "endpoint", "variants"],
         "wake" => &["action", "endpoint", "instances"],
         "sleep" => &["action", "endpoint", "force"],
@@ -248,6 +271,8 @@ fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
             };
             Ok(Invocation::ByHand { name: name()?, wanted: Wanted::Sleep, force })
         }
+        "advise" => Ok(Invocation::Advise { name: name()?, about: advice_asked(object)? }),
+        "savings" => Ok(Invocation::Savings { after: after()? }),
         "remove" if is_fleet => fleet(FleetVerb::Remove),
         "remove" => {
             endpoint(Verb::Remove, Hints { is_likely_ours: true, variants: variants(object), ..Hints::default() })
@@ -267,6 +292,29 @@ fn instances(value: &Value) -> Result<i32, InvalidPayload> {
         Some(count) => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
         None => invalid(format!("\"instances\" is {value}, not an integer of 1 or more")),
     }
+}
+
+fn advice_asked(object: &Map<String, Value>) -> Result<AdviceAsked, InvalidPayload> {
+    let days = match object.get("days") {
+        None => MOST_DAYS,
+        Some(days) => match days.as_u64().and_then(|days| u8::try_from(days).ok()) {
+            Some(days @ 1..=MOST_DAYS) => days,
+            _ => return invalid(format!("\"days\" is {days}, not a whole number from 1 to {MOST_DAYS}")),
+        },
+    };
+    let price = match object.get("price") {
+        None => None,
+        Some(price) => match price.as_f64() {
+            Some(usd) if usd.is_finite() && usd > 0.0 => Some(usd),
+            _ => return invalid(format!("\"price\" is {price}, not a number of US$ above 0 for an instance-hour")),
+        },
+    };
+    let course = match object.get("course") {
+        None => false,
+        Some(Value::Bool(course)) => *course,
+        Some(other) => return invalid(format!("\"course\" is {other}, not true or false")),
+    };
+    Ok(AdviceAsked { days, price, course })
 }
 
 /// Variants that the endpoint may no longer have, as a sweep found something of ours on them.

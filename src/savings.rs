@@ -127,7 +127,7 @@ pub struct Usage {
     /// Of the instance-hours, those of hours in which nothing waited, nothing was finished, and nothing in the hour
     /// after: a request is given up after an hour, so none was under way.
     pub idle_hours: f64,
-    pub requests: f64,
+    pub requests: u64,
 }
 
 impl Usage {
@@ -200,6 +200,12 @@ pub fn is_count(value: f64) -> bool {
     value.is_finite() && value >= 0.0
 }
 
+/// A count that CloudWatch gave as a number with decimals.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are 0 or more, and `as` saturates")]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
 fn usage(window: Window, subject: &Subject, hours: &Hours) -> Result<Usage, NoUsage> {
     if !FREQUENCIES.contains(&subject.publish_frequency) {
         return Err(NoUsage::PublishFrequency);
@@ -231,7 +237,7 @@ fn usage(window: Window, subject: &Subject, hours: &Hours) -> Result<Usage, NoUs
             window.hours_since(begin)
         },
         idle_hours: all.filter(|hour| is_quiet(*hour)).map(ran).sum(),
-        requests: hours.processed.iter().flatten().sum(),
+        requests: whole(hours.processed.iter().flatten().sum()),
     })
 }
 
@@ -313,7 +319,7 @@ mod tests {
 
     #[test]
     fn an_idle_instance_idles_all_hours_but_the_last_of_which_nobody_knows_yet() {
-        let want = Usage { instance_hours: 720.0, always_on_hours: 720.0, idle_hours: 719.0, requests: 0.0 };
+        let want = Usage { instance_hours: 720.0, always_on_hours: 720.0, idle_hours: 719.0, requests: 0 };
         assert_eq!(used(subject(), &idle()), want);
     }
 
@@ -333,7 +339,7 @@ mod tests {
         hours.processed[100] = Some(3.0);
         hours.backlog[200] = Some(1.0);
         let used = used(subject(), &hours);
-        assert_eq!((used.idle_hours, used.requests), (719.0 - 3.0, 3.0));
+        assert_eq!((used.idle_hours, used.requests), (719.0 - 3.0, 3));
     }
 
     #[test]
@@ -341,10 +347,14 @@ mod tests {
         let young = Subject { created: Some(at("2026-11-22T12:00:00Z")), ..subject() };
         let mut hours = Hours::none(window());
         hours.samples[720 - 72..].fill(Some(60.0));
-        assert_eq!(used(young.clone(), &hours).always_on_hours, 72.0);
-        assert_eq!(used(young, &idle()).always_on_hours, 720.0, "made anew under its old name");
         let unknown = Subject { created: None, instances: 0, ..subject() };
-        assert_eq!(used(unknown, &Hours::none(window())).always_on_hours, 720.0);
+        for (what, subject, hours, want) in [
+            ("three days old", young.clone(), hours, 72.0),
+            ("made anew under its old name", young, idle(), 720.0),
+            ("of unknown age", unknown, Hours::none(window()), 720.0),
+        ] {
+            assert!((used(subject, &hours).always_on_hours - want).abs() < 1e-9, "{what}");
+        }
     }
 
     #[test]
@@ -379,8 +389,8 @@ mod tests {
             named("two", Wish::None, None, 180.0),
         ];
         sort(&mut rows);
-        let names: Vec<&str> = rows.iter().map(|row| row.endpoint.as_str()).collect();
-        assert_eq!(names, ["two", "out", "a", "b", "burstable", "managed"]);
+        let order: Vec<&str> = rows.iter().map(|row| row.endpoint.as_str()).collect();
+        assert_eq!(order, ["two", "out", "a", "b", "burstable", "managed"]);
     }
 
     #[test]
@@ -397,7 +407,7 @@ mod tests {
     fn a_million_requests_are_counted_exactly() {
         let mut hours = idle();
         hours.processed.fill(Some(1_000_000.0));
-        assert_eq!(used(subject(), &hours).requests, 720_000_000.0);
+        assert_eq!(used(subject(), &hours).requests, 720_000_000);
         assert!(![f64::NAN, f64::INFINITY, -1.0].into_iter().any(is_count) && is_count(0.0));
     }
 }

@@ -13,7 +13,9 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::answer::{Answer, FleetAnswer, FleetStatus, Outcome, Reply, StackAnswer, change_code, reason_code};
+use crate::answer::{
+    Answer, FleetAnswer, FleetStatus, Outcome, Reply, SavingsReport, StackAnswer, change_code, reason_code,
+};
 use crate::cloudformation::Verdict;
 use crate::error::Error;
 use crate::metrics::Cost;
@@ -111,6 +113,7 @@ pub fn answered(request_id: &str, reply: &Reply, cost: Cost) {
         Reply::Endpoint(answer) => endpoint_answered(request_id, answer, cost),
         Reply::Fleet(answer) => fleet_answered(request_id, answer, cost),
         Reply::FleetStatus(status) => fleet_status_answered(request_id, status, cost),
+        Reply::Savings(report) => savings_answered(request_id, report, cost),
         // Each message has a line of its own.
         Reply::Batch(_) => {}
         Reply::Stack(answer) => stack_answered(request_id, answer, cost),
@@ -162,6 +165,21 @@ fn fleet_answered(request_id: &str, answer: &FleetAnswer, cost: Cost) {
     );
 }
 
+fn savings_answered(request_id: &str, report: &SavingsReport, cost: Cost) {
+    let (endpoints, asynchronous) = (report.endpoints, report.rows.len());
+    let after = report.after.as_ref().map(tracing::field::display);
+    let (aws_calls, milliseconds) = (cost.aws_calls, cost.milliseconds());
+    tracing::info!(
+        outcome = "savings",
+        endpoints,
+        after,
+        aws_calls,
+        milliseconds,
+        request_id,
+        "savings of {asynchronous} asynchronous endpoints"
+    );
+}
+
 fn fleet_status_answered(request_id: &str, status: &FleetStatus, cost: Cost) {
     let (endpoints, counts) = (status.endpoints, status.counts());
     let after = status.after.as_ref().map(tracing::field::display);
@@ -205,6 +223,7 @@ pub fn failed(request_id: &str, endpoint: Option<&EndpointName>, error: &Error, 
 fn detail(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Skipped(reason) => format!(": {}", reason_code(*reason)),
+        Outcome::NotAdvised(refusal, why) => format!(": {}: {why}", refusal.as_str()),
         Outcome::Invalid(problems) => {
             let problems: Vec<String> = problems
                 .iter()
@@ -227,7 +246,8 @@ fn detail(outcome: &Outcome) -> String {
         | Outcome::Removing(_)
         | Outcome::Waking(_)
         | Outcome::Sleeping(_)
-        | Outcome::Explained(_) => String::new(),
+        | Outcome::Explained(_)
+        | Outcome::Advised(_) => String::new(),
         Outcome::Status(states) => {
             let states: Vec<&str> = states.iter().map(|it| it.state.as_str()).collect();
             format!(": {}", states.join(", "))

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::advice::Advised;
 use super::changes::variant;
 use super::explanation::Explanation;
 use super::state::state;
+use crate::advise::Refusal;
 use crate::reconcile::{
     Conflict, EndpointName, ForeignKind, Pause, Problem, SkipReason, StatusTag, VariantPlan, VariantState, resource_id,
 };
@@ -42,6 +44,9 @@ pub enum Outcome {
     Status(Vec<VariantState>),
     Waking(Vec<VariantPlan>),
     Sleeping(Vec<VariantPlan>),
+    Advised(Box<Advised>),
+    /// No advice, and why in a sentence.
+    NotAdvised(Refusal, String),
 }
 
 impl Outcome {
@@ -53,7 +58,7 @@ impl Outcome {
             Self::Planned(_) => "planned",
             Self::Removed(_) => "removed",
             Self::Removing(_) => "removing",
-            Self::Skipped(_) => "skipped",
+            Self::Skipped(_) | Self::NotAdvised(..) => "skipped",
             Self::Invalid(_) => "invalid",
             Self::Conflict { .. } => "conflict",
             Self::Queued(_) => "queued",
@@ -61,6 +66,7 @@ impl Outcome {
             Self::Status(_) => "status",
             Self::Waking(_) => "waking",
             Self::Sleeping(_) => "sleeping",
+            Self::Advised(_) => "advised",
         }
     }
 
@@ -80,7 +86,9 @@ impl Outcome {
             | Self::Conflict { .. }
             | Self::Queued(_)
             | Self::Explained(_)
-            | Self::Status(_) => &[],
+            | Self::Status(_)
+            | Self::Advised(_)
+            | Self::NotAdvised(..) => &[],
         }
     }
 }
@@ -159,6 +167,11 @@ impl Answer {
                 answer["variants"] = plans.iter().map(|plan| variant(endpoint, plan)).collect();
             }
             Outcome::Skipped(_) | Outcome::Queued(_) => {}
+            Outcome::Advised(advised) => advised.add_to(answer),
+            Outcome::NotAdvised(refusal, why) => {
+                answer["reason"] = json!(refusal.as_str());
+                answer["note"] = json!(why);
+            }
             Outcome::Invalid(problems) => {
                 answer["problems"] = problems
                     .iter()

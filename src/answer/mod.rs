@@ -1,20 +1,26 @@
 //! What the function answers, in words and as JSON: `changes` is the very list of the plan, so `plan` prints what `apply`
 //! does.
 
+mod advice;
 mod changes;
 mod endpoint;
 mod explanation;
 mod fleet;
+mod reading;
+mod savings;
 mod stack;
 mod state;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 
+pub use self::advice::Advised;
 pub use self::changes::change_code;
 pub use self::endpoint::{Answer, Outcome, reason_code};
 pub use self::explanation::{Explanation, finding_code};
 pub use self::fleet::FleetAnswer;
+pub use self::reading::ReadingCost;
+pub use self::savings::SavingsReport;
 pub use self::stack::StackAnswer;
 pub use self::state::FleetStatus;
 
@@ -24,6 +30,7 @@ pub enum Reply {
     Endpoint(Answer),
     Fleet(FleetAnswer),
     FleetStatus(FleetStatus),
+    Savings(SavingsReport),
     /// For Lambda's SQS event source, which puts the failed messages back.
     Batch(SqsBatchResponse),
     Stack(StackAnswer),
@@ -37,6 +44,7 @@ impl Reply {
             Self::Endpoint(answer) => Some(answer.outcome.as_str()),
             Self::Fleet(_) => Some("swept"),
             Self::FleetStatus(_) => Some("status"),
+            Self::Savings(_) => Some("savings"),
             Self::Batch(_) => None,
             Self::Stack(_) => Some("answered"),
         }
@@ -48,6 +56,7 @@ impl Reply {
             Self::Endpoint(answer) => answer.to_json(),
             Self::Fleet(answer) => answer.to_json(),
             Self::FleetStatus(status) => status.to_json(),
+            Self::Savings(report) => report.to_json(),
             Self::Batch(response) => json!(response),
             Self::Stack(answer) => answer.to_json(),
         }

@@ -35,8 +35,10 @@ impl FleetStatus {
             | Outcome::Skipped(_)
             | Outcome::Invalid(_)
             | Outcome::Conflict { .. }
-            | Outcome::Explained(_)
             | Outcome::Queued(_)
+            | Outcome::Explained(_)
+            | Outcome::Advised(_)
+            | Outcome::NotAdvised(..)
             | Outcome::Waking(_)
             | Outcome::Sleeping(_) => vec![answer.outcome.as_str()],
         };

@@ -7,6 +7,8 @@ mod cloudwatch;
 mod error;
 mod events;
 mod foreign;
+mod memory;
+mod metric_data;
 mod observe;
 mod queue;
 mod readings;
@@ -37,6 +39,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 pub use apply::Gone;
 pub use error::{ApiError, ApiErrorKind};
+pub use memory::{Particulars, Remembered};
 pub use observe::Observed;
 pub use response::Undelivered;
 pub use states::Standing;
@@ -163,6 +166,12 @@ impl Aws {
             calls,
             endpoint_configs,
         }
+    }
+
+    /// The Region that the clients speak to.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.config.region().map(AsRef::as_ref)
     }
 
     /// How many requests have been sent so far, retries included.

@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use super::autoscaling::{PolicyArns, Registered, add_action, add_policy};
 use super::cloudwatch::{Alarms, add_alarms};
 use super::sagemaker::Described;
-use super::{ApiError, Aws};
+use super::{ApiError, Aws, Particulars};
 use crate::reconcile::{
     AlarmKind, Endpoint, EndpointName, EndpointStatus, Hints, PolicyName, Rules, Scaling, Tagged, Tags, VariantName,
     Wish, resource_id,
@@ -31,6 +31,7 @@ pub struct Observed {
     pub status: Option<String>,
     /// It is changed otherwise than by its numbers of instances.
     pub is_deploying: bool,
+    pub particulars: Particulars,
     /// Of the endpoint; only tags are written by it.
     pub(super) arn: Option<String>,
     /// Of the endpoint's variants, and of those that are gone but left something behind. Empty where nothing of ours
@@ -53,7 +54,8 @@ impl Aws {
     /// Whatever read fails for good.
     pub async fn observe(&self, name: &EndpointName, rules: &Rules, hints: &Hints) -> Result<Observed, ApiError> {
         let (described, alarms) = tokio::try_join!(self.describe_endpoint(name), self.describe_alarms(name))?;
-        let Some(Described { mut endpoint, status, arn, config_name, is_deploying, .. }) = described else {
+        let Some(Described { mut endpoint, status, arn, config_name, is_deploying, mut particulars, .. }) = described
+        else {
             let variants = alarms.keys().chain(&hints.variants).cloned().collect();
             return self.observe_scaling(name.clone(), variants, alarms).await;
         };
@@ -103,8 +105,9 @@ impl Aws {
         }
         if let Some(config) = config {
             config.complete(&mut endpoint);
+            config.add_to(&mut particulars);
         }
-        Ok(Observed { endpoint: Some(endpoint), status, is_deploying, arn: Some(arn), ..observed })
+        Ok(Observed { endpoint: Some(endpoint), particulars, status, is_deploying, arn: Some(arn), ..observed })
     }
 
     async fn has_own_policy(
@@ -173,6 +176,7 @@ impl Observed {
         Self {
             name,
             endpoint: None,
+            particulars: Particulars::default(),
             arn: None,
             status: None,
             is_deploying: false,

@@ -80,7 +80,10 @@ impl Aws {
         Ok(readings)
     }
 
-    async fn activities(&self, observed: &Observed) -> Result<BTreeMap<VariantName, Vec<ScalingActivity>>, ApiError> {
+    pub(super) async fn activities(
+        &self,
+        observed: &Observed,
+    ) -> Result<BTreeMap<VariantName, Vec<ScalingActivity>>, ApiError> {
         let targets = observed.scaling.iter().filter(|(_, scaling)| scaling.target.is_some());
         let found = try_join_all(targets.map(|(variant, _)| async move {
             let id = resource_id(&observed.name, variant);

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
 use aws_sdk_sagemaker::types::{
-    DesiredWeightAndCapacity, EndpointStatus as SdkStatus, ManagedInstanceScalingStatus, ProductionVariantSummary, Tag,
+    AsyncInferenceConfig, DesiredWeightAndCapacity, EndpointStatus as SdkStatus, ManagedInstanceScalingStatus,
+    MetricsConfig, ProductionVariantSummary, Tag,
 };
 
 use super::autoscaling::timestamp;
-use super::{ApiError, Aws, Observed};
+use super::{ApiError, Aws, Observed, Particulars};
 use crate::reconcile::{
     Endpoint, EndpointName, EndpointStatus, Hosting, Inference, STATUS_TAG, StatusTag, Tags, Variant, VariantName,
 };
@@ -28,12 +29,15 @@ pub(super) struct Described {
     pub(super) is_deploying: bool,
     /// `LastModifiedTime`.
     pub(super) modified: Option<Timestamp>,
+    pub(super) particulars: Particulars,
 }
 
 /// What the endpoint's configuration adds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EndpointConfig {
     is_asynchronous: bool,
+    created: Option<Timestamp>,
+    concurrency: Option<i32>,
     variants: BTreeMap<String, ConfiguredVariant>,
 }
 
@@ -44,6 +48,11 @@ struct ConfiguredVariant {
 }
 
 impl EndpointConfig {
+    pub(super) fn add_to(&self, particulars: &mut Particulars) {
+        particulars.configured = self.created;
+        particulars.concurrency = particulars.concurrency.or(self.concurrency);
+    }
+
     pub(super) fn complete(&self, endpoint: &mut Endpoint) {
         if self.is_asynchronous {
             endpoint.inference = Inference::Asynchronous;
@@ -185,6 +194,12 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
     let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
     let status = status(output.endpoint_status());
     let is_scaling_or_still = matches!(output.endpoint_status(), Some(SdkStatus::InService | SdkStatus::Updating));
+    let particulars = Particulars {
+        created: output.creation_time.as_ref().map(timestamp),
+        configured: None,
+        publish_frequency: output.metrics_config().and_then(MetricsConfig::metric_publish_frequency_in_seconds),
+        concurrency: concurrency(output.async_inference_config()),
+    };
     Ok(Described {
         is_deploying: output.pending_deployment_summary.is_some() || !is_scaling_or_still,
         modified: output.last_modified_time.as_ref().map(timestamp),
@@ -201,9 +216,14 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
             variants: variants.ok_or("VariantName")?,
             tags: Tags::new(),
         },
+        particulars,
         arn: output.endpoint_arn.ok_or("EndpointArn")?,
         config_name: output.endpoint_config_name,
     })
+}
+
+fn concurrency(config: Option<&AsyncInferenceConfig>) -> Option<i32> {
+    config?.client_config()?.max_concurrent_invocations_per_instance()
 }
 
 fn variant(summary: &ProductionVariantSummary) -> Option<Variant> {
@@ -229,6 +249,8 @@ fn variant(summary: &ProductionVariantSummary) -> Option<Variant> {
 fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
     EndpointConfig {
         is_asynchronous: output.async_inference_config.is_some(),
+        created: output.creation_time.as_ref().map(timestamp),
+        concurrency: concurrency(output.async_inference_config()),
         variants: output
             .production_variants
             .unwrap_or_default()

@@ -286,6 +286,10 @@ def test_the_reasons_are_those_of_the_sources() -> None:
     assert [plain(row[0]) for row in table("reasons")] == arms("answer", "reason_code")
 
 
+def test_the_refusals_of_advice_are_those_of_the_sources() -> None:
+    assert [plain(row[0]) for row in table("refusals")] == arms("advise", "as_str")
+
+
 def test_the_findings_are_those_of_the_sources() -> None:
     assert [plain(row[0]) for row in table("findings")] == arms("answer", "finding_code")
 

@@ -104,9 +104,40 @@ EXPLAINED = {
     },
 }
 
+
+def savings_row(name: str) -> Json:
+    """Of an endpoint that has just been made."""
+    hours = {"instanceHours": 0.0, "alwaysOnHours": 0.0, "idleHours": 0.0, "idleShare": 0.0, "requests": 0}
+    return {
+        "endpoint": name,
+        "managed": True,
+        "instanceType": "ml.g5.xlarge",
+        **hours,
+        "usd": None,
+        "alwaysOnUsd": None,
+        "idleUsd": None,
+        "price": None,
+    }
+
+
+SAVINGS = {
+    "outcome": "savings",
+    "region": "eu-west-1",
+    "days": 30,
+    "from": ANY,
+    "to": ANY,
+    "endpoints": 2,
+    "instanceHours": 0.0,
+    "idleHours": 0.0,
+    "rows": [savings_row(OTHER), savings_row(DEMO)],
+    "assumptions": ANY,
+    "cost": {"metrics": 6, "calls": 7, "usd": 0.00006},
+}
+
 # The answers where the endpoints demo and Demo-Endpoint exist, are in service, tagged and not yet configured.
 # There is no work queue, so a sweep does its work itself.
 ANSWERS: dict[str, Json] = {
+    "advise.json": skipped("no-data", note=ANY),
     "apply.json": CONFIGURED,
     "cloudtrail-add-other-tags.json": IGNORED,
     "cloudtrail-add-tags.json": CONFIGURED,
@@ -128,6 +159,7 @@ ANSWERS: dict[str, Json] = {
     "remove-fleet.json": swept("skipped", endpoints=2),
     "remove.json": answer("removed"),
     "rolling-back.json": IGNORED,
+    "savings.json": SAVINGS,
     "scheduled-event.json": SWEPT,
     "scheduler-event.json": SWEPT,
     "sqs-batch-bad-message.json": failed_messages("8e2b7c35-0fa9-47d6-b4e8-61c3f59a2d70"),
@@ -171,6 +203,7 @@ CONFIGURES = {
 
 # What the error of the others begins with.
 ERRORS = {
+    "bad-advise-days.json": '"days" is 30, not a whole number from 1 to 14',
     "bad-apply-without-endpoint.json": '"endpoint" is missing',
     "bad-deployment-state-change.json": 'received the event "SageMaker Endpoint Deployment State Change" of',
     "bad-empty-object.json": "received an object with no keys",

@@ -36,7 +36,9 @@ from tests.black_box.template import (
 
 # What hands a payload to the function. Those without are sent by hand, or nothing for it to see.
 INVOKED_BY = {
+    "advise": None,
     "apply": None,
+    "bad-advise-days": None,
     "bad-apply-without-endpoint": None,
     "bad-deployment-state-change": None,
     "bad-empty-object": None,
@@ -75,6 +77,7 @@ INVOKED_BY = {
     "remove": None,
     "remove-fleet": None,
     "rolling-back": None,
+    "savings": None,
     "scheduled-event": "Sweep",
     # A schedule of the user's own making.
     "scheduler-event": None,
