@@ -94,13 +94,22 @@ demo: $(VENV)/.local-stamp executable ## Show the main job: an endpoint learns t
 test: STEPS := 5
 test: LINT_STEP := 2
 test: EXECUTABLE_STEP := 3
-test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run all tests
+test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run the tests; FULL=1 with those that take long, as .ci/run does
 	$(call step,4,Unit and property tests (seconds))
 	@cargo test $(CORE)
-	$(call step,5,Tests of the executable on a local AWS (about two minutes))
+	$(call step,5,Tests of the executable on a local AWS (about a minute$(if $(FULL),; two more for the long ones)))
 # Round trips are told apart by which calls overlap, which needs the machine to itself; the rest mostly waits for retries.
 	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_reads.py
-	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box --ignore tests/black_box/test_reads.py --numprocesses 3 --dist worksteal
+	@EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box --ignore tests/black_box/test_reads.py --numprocesses 3 --dist worksteal \
+		$(if $(FULL),,-m "not full")
+
+.PHONY: docs
+docs: STEPS := 3
+docs: EXECUTABLE_STEP := 2
+docs: $(VENV)/.local-stamp executable ## Write the answers that the book shows anew, as the executable gives them
+	$(call step,3,Blocks of the book (seconds))
+	@WRITE_BOOK=1 EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_book.py --quiet \
+		-k "executable_answers or executable_writes or demo_prints"
 
 # Rounds of a few seconds, each with random cases of its own; the last one is finished when the time is up.
 FUZZ := PROPTEST_CASES=5000 cargo test $(CORE) --quiet --test properties -- parsers::

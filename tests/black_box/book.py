@@ -6,7 +6,9 @@ A comment before a block or table says what it is, on whichever page it stands: 
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from template import ROOT
 
@@ -40,3 +42,40 @@ def table(name: str) -> list[list[str]]:
 
 def plain(cell: str) -> str:
     return cell.strip().strip("`")
+
+
+# As wide as the lines of the book.
+WIDTH = 120
+
+
+def laid_out(value: Any, column: int = 0, room: int = WIDTH) -> str:
+    """JSON on as few lines as fit, the members of what does not fit below each other."""
+    whole = json.dumps(value, ensure_ascii=False)
+    if column + len(whole) <= room or not value or not isinstance(value, dict | list):
+        return whole
+    if isinstance(value, list):
+        items = [laid_out(item, column + 2, room - 2) for item in value]
+        return "[\n" + ",\n".join(f"{' ' * (column + 2)}{item}" for item in items) + "]"
+    lines, line = [], ""
+    for key, member in value.items():
+        name = f"{json.dumps(key)}: "
+        one = name + json.dumps(member, ensure_ascii=False)
+        if line and column + 1 + len(line) + len(one) + 2 <= room:
+            line += f", {one}"
+            continue
+        if line:
+            lines.append(line)
+        line = one
+        if column + 1 + len(one) > room:
+            line = name + laid_out(member, column + 1, room)
+    return "{" + f",\n{' ' * (column + 1)}".join([*lines, line]) + "}"
+
+
+def show(kind: str, name: str, text: str) -> None:
+    """Writes a block anew, on whichever page it stands: `make docs`."""
+    for page in [README, *PAGES]:
+        old = page.read_text()
+        block = rf"(<!-- {kind}: {re.escape(name)} -->\n```\w+\n).*?(\n```\n)"
+        new = re.sub(block, lambda found: found[1] + text + found[2], old, flags=re.DOTALL)
+        if new != old:
+            page.write_text(new)

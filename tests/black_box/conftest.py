@@ -15,6 +15,10 @@ from local.aws import LocalAws
 from local.runtime import Function
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full: takes long, so only the full run has it (make test FULL=1)")
+
+
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[LocalAws]:
     with LocalAws() as aws:

@@ -22,6 +22,7 @@ OURS = this_function(default_executable())
 OTHER = boto3_function()
 
 
+@pytest.mark.full
 def test_both_functions_are_measured_in_all_that_is_told(aws: LocalAws) -> None:
     recordings = world.record(aws, (OURS, OTHER), [4])
 

@@ -245,6 +245,7 @@ def test_sweeping(
     check_sweep(aws, function, function, queue, [Fault(operation, kind, nth)], ERROR_TYPES[kind])
 
 
+@pytest.mark.full
 def test_a_sweep_of_which_each_operation_is_throttled_once(
     aws: LocalAws, start_function: Callable[..., Function], function: Function, queue: WorkQueue
 ) -> None:
@@ -294,6 +295,7 @@ def create_forty(aws: LocalAws) -> tuple[dict[str, Json], list[Json]]:
     return end, events
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(3))
 def test_forty_endpoints_with_doubled_and_reordered_events_and_a_tenth_of_all_calls_failing_end_right(
     aws: LocalAws, functions: list[Function], seed: int

@@ -112,6 +112,7 @@ def calls(aws: LocalAws) -> Counter[str]:
 # The whole fleet, from the first sweep to the removal.
 
 
+@pytest.mark.full
 def test_a_thousand_endpoints_are_set_up_kept_at_little_cost_and_left_without_a_trace(
     aws: LocalAws, start_function: Callable[..., Function], queue: WorkQueue
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_thousand_endpoints_are_set_up_kept_at_little_cost_and_left_without_a_
     assert carriers_of_the_status_tag(aws) == {}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("page_size", range(1, 8))
 def test_the_life_of_a_fleet_is_the_same_with_pages_of_any_size(
     aws: LocalAws, sweeper: tuple[Function, WorkQueue | None], page_size: int
@@ -527,6 +529,7 @@ def test_an_endpoint_that_lists_still_have_is_cleaned_up_after(
 # Answers.
 
 
+@pytest.mark.full
 def test_an_answer_has_as_many_results_as_fit(aws: LocalAws, function: Function) -> None:
     """50 tags with values of 256 characters are the worst that an endpoint can have."""
     size = 240
@@ -785,6 +788,7 @@ def create_two_hundred(aws: LocalAws) -> list[str]:
     return names[::10]
 
 
+@pytest.mark.full
 def test_a_sweep_that_runs_out_of_time_hands_the_rest_to_the_queue(
     aws: LocalAws, queueing: Function, queue: WorkQueue
 ) -> None:
@@ -801,6 +805,7 @@ def test_a_sweep_that_runs_out_of_time_hands_the_rest_to_the_queue(
     assert names_held(aws) == names_of_all(managed)
 
 
+@pytest.mark.full
 def test_without_a_queue_the_answer_says_where_to_go_on(aws: LocalAws, function: Function) -> None:
     managed = create_two_hundred(aws)
     # The last write of the tenth endpoint.
@@ -848,6 +853,7 @@ def finish(aws: LocalAws, function: Function, queue: WorkQueue | None) -> None:
         aws.settle()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("where", ["sweep alone", "sweep with a queue", "queue"])
 def test_wherever_the_process_is_killed_the_next_ones_reach_the_same_end(
     aws: LocalAws, function: Function, queueing: Function, where: str
@@ -890,6 +896,7 @@ def test_wherever_the_process_is_killed_the_next_ones_reach_the_same_end(
 # Rate limits.
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("with_queue", [False, True], ids=["alone", "with a queue"])
 def test_a_first_sweep_keeps_to_rate_limits_without_a_failed_endpoint(
     aws: LocalAws, start_function: Callable[..., Function], queue: WorkQueue, with_queue: bool

@@ -235,6 +235,7 @@ def test_calls_that_aws_throttles_are_counted_though_a_retry_mends_them(
     assert plain(function)["AwsCalls"] == len(aws.calls)
 
 
+@pytest.mark.full
 def test_the_calls_of_a_sweep_and_its_queue_count_as_throttled_too(
     aws: LocalAws, start_function: Callable[..., Function]
 ) -> None:

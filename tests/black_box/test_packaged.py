@@ -119,6 +119,7 @@ def test_a_packaged_template_has_nothing_to_mend(packaged: Packaged) -> None:
 # Processed.
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("what", LEFT_OUT)
 def test_a_processed_template_has_nothing_to_mend_whatever_is_left_out(
     for_stacksets: dict[str, Any], what: str
