@@ -18,8 +18,8 @@ use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
     Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request,
-    Scaling, SkipReason, Tags, VariantName, VariantPlan, after_the_second_look, before_the_second_look, decide,
-    plan_tags, status_tag, tags_along, way_to_another_instance_type,
+    Scaling, SkipReason, Tags, VariantName, VariantPlan, after_the_second_look, before_the_second_look, decide, notes,
+    plan_tags, status_tag, tags_along,
 };
 use crate::telemetry;
 
@@ -32,6 +32,8 @@ pub struct Function {
     pub(crate) now: fn() -> SystemTime,
     /// Endpoints that were managed when last seen: worth reading whole at once, and again after they opt out.
     managed: Mutex<BTreeSet<EndpointName>>,
+    /// Variants whose target tracking had lost an alarm and has been put again.
+    put_again: Mutex<BTreeSet<(EndpointName, VariantName)>>,
     /// Of the invocation that is going on. There is one at a time.
     tally: Mutex<Tally>,
     pub(crate) failed_work: FailedWork,
@@ -45,6 +47,7 @@ impl Function {
             config,
             now,
             managed: Mutex::default(),
+            put_again: Mutex::default(),
             tally: Mutex::default(),
             failed_work: FailedWork::default(),
         }
@@ -172,6 +175,7 @@ impl Function {
     ) -> Result<Answer, Error> {
         hints.is_likely_ours |= self.config.rules.manage == Manage::All || self.was_managed(name);
         let mut observed = self.observe(aws, name, arn, &hints).await?;
+        self.leave_what_stays_lost(&mut observed, verb);
         let mut decision = decide(
             match verb {
                 Verb::Apply | Verb::Plan => Request::Apply,
@@ -209,6 +213,21 @@ impl Function {
             }
         }
         Ok(answer)
+    }
+
+    /// A policy whose alarms AWS doesn't give back is put once more in the life of this process, and not for ever.
+    fn leave_what_stays_lost(&self, observed: &mut Observed, verb: Verb) {
+        let mut put_again = self.put_again.lock().unwrap_or_else(PoisonError::into_inner);
+        for (variant, scaling) in &mut observed.scaling {
+            let key = (observed.name.clone(), variant.clone());
+            if scaling.strays.without_alarm.is_empty() {
+                put_again.remove(&key);
+            } else if put_again.contains(&key) {
+                scaling.strays.without_alarm.clear();
+            } else if verb != Verb::Plan {
+                put_again.insert(key);
+            }
+        }
     }
 
     /// Takes away what was made for an endpoint that lives on, and looks at it once more before the last trace goes: an alarm
@@ -332,15 +351,10 @@ impl Function {
             }
             Decision::Skip(_) | Decision::Remove(..) => Pause::No,
         };
-        let note = endpoint.and_then(|endpoint| self.failed_update(endpoint));
+        let notes = notes(&self.config.rules, endpoint, decision);
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         let status_tag = if self.config.status_tag { status_tag(decision, endpoint) } else { None };
         Answer { endpoint: Some(name.clone()), outcome, pause, status_tag, note }
-    }
-
-    fn failed_update(&self, endpoint: &Endpoint) -> Option<String> {
-        let reason = endpoint.failure_reason.as_deref()?;
-        let way_through = way_to_another_instance_type(&self.config.rules, reason).map(|way| format!("; {way}"));
-        Some(format!("the endpoint's last update failed: {reason}{}", way_through.unwrap_or_default()))
     }
 
     pub(crate) fn now(&self) -> SystemTime {

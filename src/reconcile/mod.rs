@@ -11,6 +11,7 @@ mod endpoint;
 mod explain;
 mod names;
 mod news;
+mod notes;
 mod plan;
 mod scaling;
 mod settings;
@@ -44,6 +45,7 @@ pub use names::{
     resource_id, variant_of,
 };
 pub use news::{Attention, News, state_news, waking};
+pub use notes::notes;
 pub use plan::{Change, Removal, Tagged, VariantPlan, before_the_second_look};
 pub use scaling::{
     Adjustment, Aggregation, Alarm, AlarmInput, Comparison, Foreign, ForeignKind, Metric, MetricMath, MissingData,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
+from policies import ladder_alarm, put_alarm
 from support import (
     CONFIGURING,
     DEREGISTERED,
@@ -23,10 +24,12 @@ from support import (
     client,
     configuring,
     delete_tags_call,
-    delete_wake_alarm,
+    delete_action,
+    delete_alarms,
     plan,
     put_backlog_policy,
     put_foreign_action,
+    put_wake_policy,
     registered,
     remove,
     scaling,
@@ -42,8 +45,18 @@ from local.aws import LocalAws
 from local.runtime import Function
 
 OPTED_OUT = {f"{PREFIX}enabled": "false"}
-REMOVING = [DEREGISTERED, delete_wake_alarm()]
-LEAVING = registered(1, 5, scale_in=True, scheduled=True)
+REMOVING = [DEREGISTERED, delete_alarms()]
+REMOVAL_MARK = "scale-to-zero-warm-start..removing"
+LEAVING = [
+    registered(1),
+    {
+        "change": "put-scheduled-action",
+        "scheduledActionName": REMOVAL_MARK,
+        "schedule": "cron(0 0 ? * MON *)",
+        "timezone": "UTC",
+        "minCapacity": 1,
+    },
+]
 
 Start = Callable[..., Function]
 
@@ -100,7 +113,7 @@ def test_the_event_of_a_changed_tag_of_ours_reconciles(
 
     answered = function.invoke(event(arn(configured), "team", f"{PREFIX}max-capacity"))
 
-    assert answered == answer("configured", registered(0, 3))
+    assert answered == answer("configured", registered(0, 3), put_wake_policy(max_capacity=3))
     assert configured.state("demo") == scaling(target=capacity(0, 3))
 
 
@@ -297,11 +310,11 @@ def test_of_two_variants_only_the_one_at_zero_is_waited_for(aws: LocalAws, funct
 
     assert function.invoke(state_change()) == answer_of(
         "removing",
-        {"Blue": [DEREGISTERED, delete_wake_alarm(variant="Blue")], "Green": [registered(1)]},
+        {"Blue": [DEREGISTERED, delete_alarms(variant="Blue")], "Green": [registered(1)]},
     )
     aws.settle()
     assert function.invoke(state_change()) == answer_of(
-        "removed", {"Blue": [], "Green": [DEREGISTERED, delete_wake_alarm(variant="Green")]}
+        "removed", {"Blue": [], "Green": [DEREGISTERED, delete_alarms(variant="Green")]}
     )
     assert aws.state("demo") == NOTHING
 
@@ -316,7 +329,7 @@ def test_opting_in_again_while_a_removal_waits_brings_everything_back(
     configured.retag("demo", ENABLED)
     configured.settle()
 
-    assert function.invoke(state_change()) == answer("configured", registered())
+    assert function.invoke(state_change()) == answer("configured", registered(), delete_action(REMOVAL_MARK))
     assert configured.state("demo") == scaling()
     settled(configured, function)
 
@@ -362,8 +375,10 @@ def test_remove_at_zero_is_finished_by_the_event_though_the_tags_still_ask_for_u
 ) -> None:
     sleep(configured)
 
-    assert start_function().invoke(remove()) == answer("removing", LEAVING)
-    assert configured.state("demo") == scaling(target=capacity(1, 5, scale_in=True, scheduled=True))
+    assert start_function().invoke(remove()) == answer("removing", *LEAVING)
+    raised = scaling(target=capacity(1)) | {"actions": configured.state("demo")["actions"]}
+    assert configured.state("demo") == raised
+    assert list(raised["actions"][VARIANT]) == [REMOVAL_MARK]
     assert instances(configured) == [1]
     configured.settle()
 
@@ -386,7 +401,7 @@ def test_apply_calls_a_removal_that_waits_off(configured: LocalAws, function: Fu
     function.invoke(remove())
     configured.settle()
 
-    assert function.invoke(apply()) == answer("configured", registered())
+    assert function.invoke(apply()) == answer("configured", registered(), delete_action(REMOVAL_MARK))
     assert configured.state("demo") == scaling()
     settled(configured, function)
 
@@ -399,7 +414,7 @@ def test_the_deletion_takes_the_alarm_that_nobody_else_deletes(
 ) -> None:
     configured.delete_endpoint("demo")
 
-    assert function.invoke(state_change(status="DELETING")) == answer("removed", delete_wake_alarm())
+    assert function.invoke(state_change(status="DELETING")) == answer("removed", delete_alarms())
     assert configured.state("demo") == NOTHING
     assert function.invoke(state_change(status="DELETING")) == skipped("not-in-service")
     configured.settle()
@@ -426,8 +441,8 @@ def test_whatever_names_an_endpoint_that_is_gone_cleans_up_after_it(
     configured.delete_endpoint("demo")
     configured.settle()
 
-    assert function.invoke(plan()) == answer("planned", delete_wake_alarm())
-    assert function.invoke(payload) == answer("removed", delete_wake_alarm())
+    assert function.invoke(plan()) == answer("planned", delete_alarms())
+    assert function.invoke(payload) == answer("removed", delete_alarms())
     assert configured.state("demo") == NOTHING
 
 
@@ -471,7 +486,7 @@ def test_an_untagged_endpoint_made_anew_gets_rid_of_what_its_namesake_left(
     configured.settle()
     configured.create_endpoint("demo")
 
-    assert function.invoke(state_change()) == answer("removed", delete_wake_alarm())
+    assert function.invoke(state_change()) == answer("removed", delete_alarms())
     assert configured.state("demo") == NOTHING
 
 
@@ -521,7 +536,7 @@ def test_a_variant_that_is_no_more_leaves_nothing_behind(aws: LocalAws, function
     aws.settle()
 
     assert function.invoke(state_change()) == answer_of(
-        "configured", {"Blue": [], "Green": [DEREGISTERED, delete_wake_alarm(variant="Green")]}
+        "configured", {"Blue": [], "Green": [DEREGISTERED, delete_alarms(variant="Green")]}
     )
     assert aws.state("demo") == scaling("demo", ["Blue"])
 
@@ -659,7 +674,12 @@ def test_other_settings_change_while_an_endpoint_is_paused(aws: LocalAws, functi
     function.invoke(state_change())
     aws.retag("demo", tags(backlog_per_instance="2"))
 
-    assert function.invoke(state_change()) == answer("configured", put_backlog_policy(2.0), paused=True)
+    assert function.invoke(state_change()) == answer(
+        "configured",
+        put_alarm("ladder", ladder_alarm(target=2.0)),
+        put_backlog_policy(target=2.0),
+        paused=True,
+    )
 
 
 def test_a_paused_endpoint_shows_as_paused_where_its_tags_are_bad(aws: LocalAws, function: Function) -> None:
