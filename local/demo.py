@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,18 @@ from local.services.targets import NAMESPACE, resource_id
 
 ENDPOINT = "demo"
 VARIANT = "AllTraffic"
+ALARMS = f"scale-to-zero/{ENDPOINT}/{VARIANT}"
 TAGS = {"scale-to-zero:enabled": "true", "scale-to-zero:max-capacity": "5"}
 NONSENSE = {"scale-to-zero:max-capcity": "five"}
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 EVENT = ROOT / "events" / "in-service.json"
+
+COMPARISONS = {
+    "GreaterThanThreshold": ">",
+    "GreaterThanOrEqualToThreshold": ">=",
+    "LessThanThreshold": "<",
+}
 
 # Characters.
 LINE = 110
@@ -36,13 +44,26 @@ NOTHING: list[Row] = [("scalable target", "none"), ("scaling policies", "none"),
 CONFIGURED: list[Row] = [
     ("scalable target", resource_id(ENDPOINT, VARIANT), "0 to 5 instances"),
     ("scaling policy", "scale-to-zero-backlog", "keeps ApproximateBacklogSizePerInstance at 5.0"),
-    ("scaling policy", "scale-to-zero-wake", "adds 1 instance"),
+    ("scaling policy", "scale-to-zero-idle", "leaves 0 instances"),
+    ("scaling policy", "scale-to-zero-spare", "leaves 1 instance"),
+    ("scaling policy", "scale-to-zero-wake", "adds 1 to 5 instances"),
+    ("alarm", f"{ALARMS}/idle", "b + m + g < 1 runs scale-to-zero-idle"),
     (
         "alarm",
-        f"scale-to-zero/{ENDPOINT}/{VARIANT}/wake",
-        "HasBacklogWithoutCapacity >= 1 runs scale-to-zero-wake",
+        f"{ALARMS}/ladder",
+        "(w > 0) + (w > 0)*(b > 5)*(a <= 60)*(CEIL(0.4*b) - 1) > 0 runs scale-to-zero-wake",
     ),
+    ("alarm", f"{ALARMS}/spare", "(b < 1)*(c - 1) >= 1 runs scale-to-zero-spare"),
+    ("alarm", f"{ALARMS}/wake", "HasBacklogWithoutCapacity > 0 runs scale-to-zero-wake"),
 ]
+# What AWS does with that, by itself: orders of instances and the policies that ask for them.
+ACTIVITIES: list[Row] = [
+    ("0 instances", "scale-to-zero-idle"),
+    ("4 instances", "scale-to-zero-wake"),
+    ("1 instance", "scale-to-zero-spare"),
+    ("0 instances", "scale-to-zero-idle"),
+]
+REQUESTS = 8
 
 
 class Demo:
@@ -78,6 +99,10 @@ class Demo:
             self.aws.settle()
             self.show_status(state)
 
+        heading("Nothing comes, then eight requests, then nothing (time is made quick: a minute takes none)")
+        self.let_time_pass()
+        self.show_status("asleep")
+
         heading(
             "A tag that makes no sense: " + ", ".join(f"{key} = {value}" for key, value in NONSENSE.items())
         )
@@ -89,6 +114,38 @@ class Demo:
         self.expect("tags refused", [problem["tag"] for problem in problems], list(NONSENSE))
         self.expect("writes to AWS", [call.operation for call in self.aws.writes()], ["AddTags"])
         self.expect("scaling", self.scaling(), CONFIGURED)
+
+    def let_time_pass(self) -> None:
+        """Requests, metrics, alarms and policies, and each change of state delivered as EventBridge would."""
+        aws, work = self.aws, self.aws.work(ENDPOINT)
+        aws.clear_calls()
+        aws.on_state_change = self.deliver_state
+        started = aws.clock = aws.clock - timedelta(hours=3)
+        aws.pass_until(lambda: aws.instances(ENDPOINT) == 0)
+        arrived = aws.clock
+        aws.send_requests(ENDPOINT, REQUESTS, seconds=90)
+        aws.pass_until(lambda: work.processed == REQUESTS)
+        done = aws.clock
+        aws.pass_until(lambda: aws.instances(ENDPOINT) == 0)
+        aws.on_state_change = None
+        orders = [activity for activity in aws.account().activities if activity["StartTime"] >= started]
+        moments = [(arrived, f"{REQUESTS} requests", "arrive"), (done, f"{REQUESTS} requests", "are done")]
+        for order in orders:
+            count, policy = order_of(order)
+            moments += [
+                (order["StartTime"], policy, f"asks for {count}"),
+                (order["EndTime"], "SageMaker", f"runs {count}"),
+            ]
+        moments.sort(key=lambda moment: moment[0])
+        table([(f"minute {minutes(when - started)}", who, what) for when, who, what in moments])
+        self.expect("orders", [order_of(order) for order in orders], ACTIVITIES)
+        self.expect("requests cut off", work.killed, 0)
+        self.expect("writes to AWS", [call.operation for call in aws.writes()], [])
+
+    def deliver_state(self, name: str, status: str) -> None:
+        sent = event()
+        state = {"InService": "IN_SERVICE"}.get(status, status.upper())
+        self.function.invoke({**sent, "detail": {**sent["detail"], "EndpointStatus": state}})
 
     def create_endpoint(self) -> None:
         sagemaker = self.aws.client("sagemaker")
@@ -187,20 +244,33 @@ def policy_row(policy: dict[str, Any]) -> Row:
     if tracking:
         metric = tracking["CustomizedMetricSpecification"]["MetricName"]
         return "scaling policy", policy["PolicyName"], f"keeps {metric} at {tracking['TargetValue']}"
-    step = policy["StepScalingPolicyConfiguration"]["StepAdjustments"][0]["ScalingAdjustment"]
-    return "scaling policy", policy["PolicyName"], f"adds {step} instance" + ("" if step == 1 else "s")
+    step = policy["StepScalingPolicyConfiguration"]
+    amounts = [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]]
+    verb = "adds" if step["AdjustmentType"] == "ChangeInCapacity" else "leaves"
+    count = instances(amounts[0]) if len(amounts) == 1 else f"{min(amounts)} to {max(amounts)} instances"
+    return "scaling policy", policy["PolicyName"], f"{verb} {count}"
+
+
+def instances(count: int) -> str:
+    return f"{count} instance" + ("" if count == 1 else "s")
 
 
 def alarm_row(alarm: dict[str, Any], policies: dict[str, str]) -> Row:
-    comparison = {"GreaterThanOrEqualToThreshold": ">="}.get(
-        alarm["ComparisonOperator"], alarm["ComparisonOperator"]
-    )
+    comparison = COMPARISONS.get(alarm["ComparisonOperator"], alarm["ComparisonOperator"])
     runs = ", ".join(policies.get(action, "nothing that exists") for action in alarm["AlarmActions"])
-    return (
-        "alarm",
-        alarm["AlarmName"],
-        f"{alarm['MetricName']} {comparison} {alarm['Threshold']:g} runs {runs}",
-    )
+    expressions = [query["Expression"] for query in alarm.get("Metrics", []) if "Expression" in query]
+    watched = expressions[0] if expressions else alarm["MetricName"]
+    return "alarm", alarm["AlarmName"], f"{watched} {comparison} {alarm['Threshold']:g} runs {runs}"
+
+
+def order_of(activity: dict[str, Any]) -> Row:
+    """How many instances, and the policy that asked for them."""
+    count = int(activity["Description"].rpartition(" ")[2].rstrip("."))
+    return instances(count), activity["Cause"].rpartition(" ")[2]
+
+
+def minutes(passed: timedelta) -> int:
+    return round(passed.total_seconds() / 60)
 
 
 def heading(text: str) -> None:
