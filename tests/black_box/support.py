@@ -260,8 +260,8 @@ def scaling(
 ) -> Json:
     """All that is there for a configured endpoint, by the default settings where nothing else is said.
 
-    `idle` and `spare` are minutes; `idle=None` is the own way of AWS to scale in. With `wake=False` nothing wakes
-    the endpoint: its tag says so, or its MinCapacity keeps an instance.
+    `idle` and `spare` are minutes; `idle=None` is the own way of AWS to scale in. With `wake=False` nothing
+    wakes the endpoint: its tag says so, or its MinCapacity keeps an instance.
     """
     target = target or capacity()
     most, least = target["MaxCapacity"], 0 if wake else target["MinCapacity"]
