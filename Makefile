@@ -217,6 +217,26 @@ logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 	$(call step,2,The log from now on; Ctrl-C ends it)
 	@$(IN_VENV) sam logs --tail
 
+.PHONY: savings
+savings: STEPS := 3
+savings: $(VENV)/.local-stamp executable ## Write a page of what your asynchronous endpoints ran and idled; only reads
+	$(call step,3,Savings of the Region of your environment)
+	@$(PYTHON) -m tools.lookback savings --executable $(EXECUTABLE) --to target/savings.html
+
+.PHONY: advise
+advise: STEPS := 3
+advise: $(VENV)/.local-stamp executable ## Write a page of what other settings would have done with ENDPOINT=…; only reads
+	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name an asynchronous endpoint: make advise ENDPOINT=demo))
+	$(call step,3,Advice about $(ENDPOINT))
+	@$(PYTHON) -m tools.lookback advise --endpoint "$(ENDPOINT)" $(if $(DAYS),--days $(DAYS)) $(if $(PRICE),--price $(PRICE)) \
+		--executable $(EXECUTABLE) --to target/advice.html
+
+.PHONY: prices
+prices: STEPS := 1
+prices: $(VENV)/.created ## Make the table of prices from FILE=index.json, AWS's price list of SageMaker
+	$(if $(FILE),,$(error FILE is missing: the index.json of AWS's price list))
+	@$(PYTHON) -m tools.prices "$(FILE)"
+
 .PHONY: status
 status: STEPS := 2
 status: $(VENV)/.local-stamp ## Show how all managed endpoints stand, as the deployed function answers (or FUNCTION=…)
