@@ -144,7 +144,7 @@ impl Function {
             }
         }
         match aws.apply(&observed, &plans, |change| self.made(change)).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(error) if error.is_being_updated() => {
                 let note = "somebody else has just begun to change it; ask again when it is InService";
                 return Ok(no(SkipReason::NotInService, Some(note.to_owned())));
@@ -181,7 +181,7 @@ impl Function {
         let plans = one_instance_each(endpoint);
         loop {
             match self.aws.apply(&observed, &plans, |change| self.made(change)).await {
-                Ok(()) => return Ok(true),
+                Ok(_) => return Ok(true),
                 Err(error) if error.is_being_updated() && !deadline.is_some_and(Deadline::is_near) => {
                     tokio::time::sleep(WAIT_FOR_IN_SERVICE).await;
                 }

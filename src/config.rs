@@ -16,6 +16,9 @@ const MOST_TAGS: usize = 50;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub rules: Rules,
+    /// Defaults that are good by themselves and don't go together. The nearest that does holds in their place: CloudFormation
+    /// can't compare parameters, and a function that stopped would leave every endpoint alone.
+    pub given_way: Vec<BadVariable>,
     /// The queue that a sweep fans out to; without it a sweep does its work itself.
     pub work_queue_url: Option<String>,
     /// Whether metrics are written.
@@ -118,6 +121,11 @@ impl Config {
             let (variable, value, problem) = (variable.to_owned(), value.to_owned(), problem.to_owned());
             problems.push(BadVariable { variable, value, problem });
         };
+        let mut given_way = Vec::new();
+        let mut give_way = |variable: &str, value: &str, problem: &str| {
+            let (variable, value, problem) = (variable.to_owned(), value.to_owned(), problem.to_owned());
+            given_way.push(BadVariable { variable, value, problem });
+        };
 
         let documented = Rules::default();
         let tag_prefix = lookup("TAG_PREFIX").unwrap_or(documented.tag_prefix);
@@ -149,10 +157,15 @@ impl Config {
         defaults.max_capacity = defaults.max_capacity.min(capacity_limit);
         for key in Key::WITH_DEFAULT {
             let variable = default_variable(key);
-            if let Some(value) = lookup(&variable)
-                && let Err(problem) = defaults.set(key, &value, capacity_limit)
-            {
-                refuse(&variable, &value, &problem);
+            let Some(value) = lookup(&variable) else { continue };
+            let Err(problem) = defaults.set(key, &value, capacity_limit) else { continue };
+            // Good by itself, and above what another parameter allows.
+            match value.parse::<i32>() {
+                Ok(count) if count > capacity_limit && defaults.set(key, &value, LARGEST_CAPACITY).is_ok() => {
+                    _ = defaults.set(key, &capacity_limit.to_string(), capacity_limit);
+                    give_way(&variable, &value, &problem);
+                }
+                _ => refuse(&variable, &value, &problem),
             }
         }
         let wake_instances = match defaults.wake_instances {
@@ -166,15 +179,11 @@ impl Config {
         ];
         for (key, count) in counts {
             if count > defaults.max_capacity {
-                let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {}", defaults.max_capacity);
-                refuse(&default_variable(key), &count.to_string(), &problem);
+                let largest = defaults.max_capacity;
+                let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {largest}");
+                _ = defaults.set(key, &largest.to_string(), largest);
+                give_way(&default_variable(key), &count.to_string(), &problem);
             }
-        }
-        if let (Some(timeout), Some(longest)) = (defaults.idle_timeout, defaults.longest_request)
-            && timeout < longest
-        {
-            let problem = format!("must not be shorter than DEFAULT_LONGEST_REQUEST, which is {longest}s");
-            refuse(&default_variable(Key::IdleTimeout), &format!("{timeout}s"), &problem);
         }
         let work_queue_url = lookup("WORK_QUEUE_URL");
         if let Some(url) = work_queue_url.as_deref().filter(|url| !url.starts_with("http")) {
@@ -206,7 +215,7 @@ impl Config {
         });
         if problems.is_empty() {
             let rules = Rules { tag_prefix, manage, defaults, capacity_limit };
-            Ok(Self { rules, work_queue_url, metrics, status_tag, on_delete, events, copy_tags })
+            Ok(Self { rules, given_way, work_queue_url, metrics, status_tag, on_delete, events, copy_tags })
         } else {
             Err(InvalidConfiguration { bad: problems, is_of_stack })
         }
@@ -326,13 +335,10 @@ mod tests {
             ("MANAGE", "some"),
             ("CAPACITY_LIMIT", "0"),
             ("CAPACITY_LIMIT", "lots"),
-            ("DEFAULT_MIN_CAPACITY", "6"),
-            ("DEFAULT_MAX_CAPACITY", "101"),
             ("DEFAULT_BACKLOG_PER_INSTANCE", "0"),
             ("DEFAULT_SCALE_IN_COOLDOWN", "soon"),
             ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
             ("DEFAULT_WAKE", "y"),
-            ("DEFAULT_WAKE_INSTANCES", "6"),
             ("DEFAULT_IDLE_TIMEOUT", "30s"),
             ("DEFAULT_LONGEST_REQUEST", "2h"),
             ("WORK_QUEUE_URL", "work"),
@@ -346,6 +352,22 @@ mod tests {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert!(error.contains(&format!("{variable}={value:?}")), "{error}");
         }
+    }
+
+    #[test]
+    fn defaults_that_do_not_go_together_give_way_to_the_nearest_that_do() {
+        for (variables, min, max, warm) in [
+            (&[("DEFAULT_MIN_CAPACITY", "6")][..], 5, 5, 1),
+            (&[("DEFAULT_MAX_CAPACITY", "101")], 0, 100, 1),
+            (&[("CAPACITY_LIMIT", "3"), ("DEFAULT_MAX_CAPACITY", "5")], 0, 3, 1),
+            (&[("DEFAULT_WARM_CAPACITY", "9"), ("DEFAULT_MAX_CAPACITY", "2")], 0, 2, 2),
+        ] {
+            let config = read(variables).unwrap();
+            let Settings { min_capacity, max_capacity, warm_capacity, .. } = config.rules.defaults;
+            assert_eq!((min_capacity, max_capacity, warm_capacity), (min, max, warm), "{variables:?}");
+            assert_eq!(config.given_way.len(), 1, "{variables:?}");
+        }
+        assert_eq!(read(&[("DEFAULT_LONGEST_REQUEST", "40m")]).unwrap().given_way, []);
     }
 
     #[test]

@@ -10,16 +10,16 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use crate::answer::{Answer, Explanation, Outcome, Reply};
-use crate::aws::{Aws, Observed};
+use crate::aws::{Aws, Observed, Refused};
 use crate::batch::{FailedWork, Origin};
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::{self, Cost, Tally};
 use crate::payload::{self, InvalidPayload, Invocation, Verb};
 use crate::reconcile::{
-    Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Removal, Request,
-    Scaling, SkipReason, Tags, VariantName, VariantPlan, after_the_second_look, before_the_second_look, decide, notes,
-    plan_tags, status_tag, tags_along,
+    Change, Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Problem, Removal,
+    Request, Scaling, SkipReason, Tags, VariantName, VariantPlan, WHAT_COMPONENTS_NEED, after_the_second_look,
+    before_the_second_look, decide, notes, plan_tags, status_tag, tags_along,
 };
 use crate::telemetry;
 
@@ -202,8 +202,15 @@ impl Function {
                             self.remove(aws, &observed, endpoint, plans).await?
                         }
                         _ => {
-                            aws.apply(&observed, plans, |change| self.made(change)).await?;
-                            outcome(plans.to_vec())
+                            let refused = aws.apply(&observed, plans, |change| self.made(change)).await?;
+                            if refused.is_empty() {
+                                outcome(plans.to_vec())
+                            } else {
+                                let invalid = Decision::Invalid(self.problems_of(&refused, observed.endpoint.as_ref()));
+                                let told = self.planned(name, observed.endpoint.as_ref(), &observed.scaling, &invalid);
+                                answer.status_tag = told.status_tag;
+                                told.outcome
+                            }
                         }
                     };
                 }
@@ -228,6 +235,21 @@ impl Function {
                 put_again.insert(key);
             }
         }
+    }
+
+    /// Warm hours that AWS refuses are their tags' problem: another try would be refused as well.
+    fn problems_of(&self, refused: &[Refused], endpoint: Option<&Endpoint>) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = Vec::new();
+        for Refused { label, message } in refused {
+            let tag = self.config.rules.tag(Key::WarmHours);
+            let tag = if label.is_empty() { tag } else { format!("{tag}.{label}") };
+            let value = endpoint.and_then(|endpoint| endpoint.tags.get(&tag)).cloned();
+            // Its start and its end are refused for the same reason.
+            if problems.iter().all(|problem| problem.tag != tag) {
+                problems.push(Problem { tag, value, problem: format!("is refused by AWS: {message}") });
+            }
+        }
+        problems
     }
 
     /// Takes away what was made for an endpoint that lives on, and looks at it once more before the last trace goes: an alarm
@@ -351,7 +373,10 @@ impl Function {
             }
             Decision::Skip(_) | Decision::Remove(..) => Pause::No,
         };
-        let notes = notes(&self.config.rules, endpoint, decision);
+        let mut notes = notes(&self.config.rules, endpoint, decision);
+        if *decision == Decision::Skip(SkipReason::ManagedInstanceScaling) {
+            notes.push(format!("the endpoint hosts inference components; {WHAT_COMPONENTS_NEED}"));
+        }
         let note = (!notes.is_empty()).then(|| notes.join("; "));
         let status_tag = if self.config.status_tag { status_tag(decision, endpoint) } else { None };
         Answer { endpoint: Some(name.clone()), outcome, pause, status_tag, note }

@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
     let aws = Aws::connect(has_own_retries).await;
     let ended = match config {
         Ok(config) => {
+            config.given_way.iter().for_each(|default| telemetry::default_gave_way(&default.to_string()));
             let function = Function::new(aws, config, SystemTime::now);
             lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| function.handle(event))).await
         }

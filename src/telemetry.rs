@@ -104,7 +104,7 @@ pub fn copy_let_go(request_id: &str, endpoint: &EndpointName) {
 
 /// A deployment's defaults that can't all hold.
 pub fn default_gave_way(what: &str) {
-    tracing::warn!("{what}");
+    tracing::warn!("{what}; the nearest value that goes holds instead");
 }
 
 /// The one line of an invocation that ended with an answer.

@@ -3,10 +3,21 @@
 
 use super::autoscaling::Resource;
 use super::{ApiError, Aws, Observed};
-use crate::reconcile::{AlarmKind, Change, EndpointName, Tagged, Tags, VariantPlan, alarm_name, resource_id};
+use crate::reconcile::{
+    Alarm, AlarmKind, Change, EndpointName, PolicyName, Tagged, Tags, VariantPlan, alarm_name, resource_id, warm_label,
+};
 
 /// An endpoint that is gone, and the removal of what it left behind.
 pub type Gone = (EndpointName, Vec<VariantPlan>);
+
+/// A scheduled action of warm hours that AWS won't have as the tags ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The label of the warm hours, which may be empty.
+    pub label: String,
+    /// What AWS says.
+    pub message: String,
+}
 
 impl Aws {
     /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers those that are done,
@@ -27,7 +38,7 @@ impl Aws {
                 });
             }
             match self.apply(&Observed::bare(name.clone()), &without_alarms, &made).await {
-                Ok(()) => {
+                Ok(_) => {
                     alarms.append(&mut names);
                     done.push((name, plans));
                 }
@@ -42,7 +53,8 @@ impl Aws {
         (done, failures)
     }
 
-    /// Makes the changes of all variants, in order. `made` is told each of them, once it is.
+    /// Makes the changes of all variants, in order. `made` is told each of them, once it is. Answers the warm hours that
+    /// AWS refuses for their value.
     ///
     /// # Errors
     /// The change that failed for good; those after it have not been tried.
@@ -51,8 +63,9 @@ impl Aws {
         observed: &Observed,
         plans: &[VariantPlan],
         made: impl Fn(&Change),
-    ) -> Result<(), ApiError> {
+    ) -> Result<Vec<Refused>, ApiError> {
         let mut wanted = Vec::new();
+        let mut refused = Vec::new();
         for plan in plans {
             let id = resource_id(&observed.name, &plan.variant);
             let label = format!("endpoint {}, variant {}", observed.name, plan.variant);
@@ -66,7 +79,15 @@ impl Aws {
                         self.register_target(resource, target, tags).await?;
                     }
                     Change::PutScalingPolicy(name, policy) => {
-                        arns.insert(*name, self.put_policy(resource, *name, policy).await?);
+                        let arn = self.put_policy(resource, *name, policy).await?;
+                        let old = arns.insert(*name, arn.clone());
+                        if old.is_some_and(|old| old != arn) {
+                            for (kind, alarm) in left_behind(observed, plan, *name) {
+                                let name = alarm_name(&observed.name, &plan.variant, kind);
+                                self.put_alarm(resource, &name, alarm, &arn, &Tags::new()).await?;
+                                made(&Change::PutMetricAlarm(kind, alarm.clone()));
+                            }
+                        }
                     }
                     Change::PutMetricAlarm(kind, alarm) => {
                         let name = alarm_name(&observed.name, &plan.variant, *kind);
@@ -75,7 +96,17 @@ impl Aws {
                         })?;
                         self.put_alarm(resource, &name, alarm, action, &observed.tags_along).await?;
                     }
-                    Change::PutScheduledAction(name, action) => self.put_action(resource, name, action).await?,
+                    Change::PutScheduledAction(name, action) => match self.put_action(resource, name, action).await {
+                        Ok(()) => {}
+                        // What AWS has against the tag's value costs the action alone.
+                        Err(error) => match warm_label(name) {
+                            Some(label) if error.is_about_the_value() => {
+                                refused.push(Refused { label: label.to_owned(), message: error.to_string() });
+                                continue;
+                            }
+                            _ => return Err(error),
+                        },
+                    },
                     Change::DeleteScalingPolicy(name) => self.delete_policy(resource, name).await?,
                     Change::DeleteScheduledAction(name) => self.delete_action(resource, name).await?,
                     Change::DeleteAlarms(kinds) => {
@@ -104,6 +135,24 @@ impl Aws {
                 made(change);
             }
         }
-        Ok(())
+        Ok(refused)
     }
+}
+
+/// The alarms of a policy that the plan leaves as they are. Should a put have given the policy another ARN, they would drive
+/// one that is no more.
+fn left_behind<'a>(
+    observed: &'a Observed,
+    plan: &'a VariantPlan,
+    name: PolicyName,
+) -> impl Iterator<Item = (AlarmKind, &'a Alarm)> {
+    let alarms = observed.scaling.get(&plan.variant).into_iter().flat_map(|scaling| &scaling.alarms);
+    let is_changed = |kind: AlarmKind| {
+        plan.changes.iter().any(|change| match change {
+            Change::PutMetricAlarm(other, _) => *other == kind,
+            Change::DeleteAlarms(kinds) => kinds.contains(&kind),
+            _ => false,
+        })
+    };
+    alarms.filter(move |(kind, _)| kind.policy() == name && !is_changed(**kind)).map(|(kind, alarm)| (*kind, alarm))
 }

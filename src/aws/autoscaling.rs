@@ -309,7 +309,7 @@ fn recognise_action(action: &SdkAction) -> Option<ScheduledAction> {
     is_plain.then_some(())?;
     Some(ScheduledAction {
         schedule: action.schedule.clone(),
-        timezone: action.timezone()?.to_owned(),
+        timezone: action.timezone().unwrap_or("UTC").to_owned(),
         min_capacity: capacity.min_capacity()?,
     })
 }

@@ -244,6 +244,11 @@ impl ApiError {
             && self.message.contains("in-progress")
     }
 
+    /// Whether AWS refuses the value of something, rather than the request at this time or by this caller.
+    pub(super) fn is_about_the_value(&self) -> bool {
+        self.kind == ApiErrorKind::Rejected && self.code.as_deref() == Some("ValidationException")
+    }
+
     /// SageMaker has no error of its own for a name that it doesn't know.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

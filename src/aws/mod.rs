@@ -37,7 +37,7 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-pub use apply::Gone;
+pub use apply::{Gone, Refused};
 pub use error::{ApiError, ApiErrorKind};
 pub use memory::{Particulars, Remembered};
 pub use observe::Observed;

@@ -38,6 +38,8 @@ pub(super) struct EndpointConfig {
     is_asynchronous: bool,
     created: Option<Timestamp>,
     concurrency: Option<i32>,
+    /// Inference components run with this role; models that a variant names bring their own.
+    has_execution_role: bool,
     variants: BTreeMap<String, ConfiguredVariant>,
 }
 
@@ -45,6 +47,7 @@ pub(super) struct EndpointConfig {
 struct ConfiguredVariant {
     instance_type: Option<String>,
     is_serverless: bool,
+    has_model: bool,
 }
 
 impl EndpointConfig {
@@ -60,9 +63,19 @@ impl EndpointConfig {
         for variant in &mut endpoint.variants {
             let Some(configured) = self.variants.get(variant.name.as_str()) else { continue };
             variant.instance_type.clone_from(&configured.instance_type);
-            if configured.is_serverless {
-                variant.hosting = Hosting::Serverless;
-            }
+            let hosts_components = self.has_execution_role && !configured.has_model;
+            variant.hosting = match variant.hosting {
+                _ if configured.is_serverless => Hosting::Serverless,
+                Hosting::Serverless => Hosting::Serverless,
+                Hosting::Instances | Hosting::ManagedInstanceScaling
+                    if endpoint.inference == Inference::RealTime && hosts_components =>
+                {
+                    Hosting::ManagedInstanceScaling
+                }
+                // Configured in earlier years for endpoints with models of their own, where it has no effect.
+                Hosting::ManagedInstanceScaling if configured.has_model => Hosting::Instances,
+                hosting @ (Hosting::Instances | Hosting::ManagedInstanceScaling) => hosting,
+            };
         }
     }
 }
@@ -191,8 +204,16 @@ pub(super) fn status(status: Option<&SdkStatus>) -> EndpointStatus {
 }
 
 fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> {
-    let variants: Option<Vec<Variant>> = output.production_variants().iter().map(variant).collect();
+    let inference = match output.async_inference_config {
+        Some(_) => Inference::Asynchronous,
+        None => Inference::RealTime,
+    };
+    let variants: Option<Vec<Variant>> = output.production_variants().iter().map(|it| variant(it, inference)).collect();
     let status = status(output.endpoint_status());
+    // An incomplete answer must not be taken for variants that are gone.
+    if status == EndpointStatus::InService && output.production_variants().is_empty() {
+        return Err("ProductionVariants");
+    }
     let is_scaling_or_still = matches!(output.endpoint_status(), Some(SdkStatus::InService | SdkStatus::Updating));
     let particulars = Particulars {
         created: output.creation_time.as_ref().map(timestamp),
@@ -209,10 +230,7 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
             status,
             // AWS begins it with a blank.
             failure_reason: output.failure_reason.map(|reason| reason.trim().to_owned()),
-            inference: match output.async_inference_config {
-                Some(_) => Inference::Asynchronous,
-                None => Inference::RealTime,
-            },
+            inference,
             variants: variants.ok_or("VariantName")?,
             tags: Tags::new(),
         },
@@ -226,10 +244,12 @@ fn concurrency(config: Option<&AsyncInferenceConfig>) -> Option<i32> {
     config?.client_config()?.max_concurrent_invocations_per_instance()
 }
 
-fn variant(summary: &ProductionVariantSummary) -> Option<Variant> {
-    let is_managed = summary
-        .managed_instance_scaling()
-        .is_some_and(|scaling| scaling.status() != Some(&ManagedInstanceScalingStatus::Disabled));
+fn variant(summary: &ProductionVariantSummary, inference: Inference) -> Option<Variant> {
+    // Components answer at once, so an asynchronous endpoint hosts none, whatever an old configuration says.
+    let is_managed = inference == Inference::RealTime
+        && summary
+            .managed_instance_scaling()
+            .is_some_and(|scaling| scaling.status() != Some(&ManagedInstanceScalingStatus::Disabled));
     let hosting = if summary.current_serverless_config.is_some() || summary.desired_serverless_config.is_some() {
         Hosting::Serverless
     } else if is_managed {
@@ -251,6 +271,7 @@ fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
         is_asynchronous: output.async_inference_config.is_some(),
         created: output.creation_time.as_ref().map(timestamp),
         concurrency: concurrency(output.async_inference_config()),
+        has_execution_role: output.execution_role_arn.is_some(),
         variants: output
             .production_variants
             .unwrap_or_default()
@@ -259,6 +280,7 @@ fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
                 let configured = ConfiguredVariant {
                     instance_type: variant.instance_type().map(|kind| kind.as_str().to_owned()),
                     is_serverless: variant.serverless_config.is_some(),
+                    has_model: variant.model_name.is_some(),
                 };
                 Some((variant.variant_name?, configured))
             })

@@ -38,11 +38,11 @@ pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
     About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, Unreadable,
-    backlog_window, clock, explain, pending_changes, way_to_another_instance_type,
+    WHAT_COMPONENTS_NEED, backlog_window, clock, explain, pending_changes, way_to_another_instance_type,
 };
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,
-    resource_id, variant_of,
+    resource_id, variant_of, warm_label,
 };
 pub use news::{Attention, News, state_news, waking};
 pub use notes::notes;

@@ -210,6 +210,13 @@ fn labelled(name: &str, label: &str) -> String {
     if label.is_empty() { name.to_owned() } else { format!("{name}.{label}") }
 }
 
+/// The label of the warm hours that a scheduled action opens or closes; empty for those without one. `None`: it does neither.
+#[must_use]
+pub fn warm_label(name: &str) -> Option<&str> {
+    let label = [WARM_START, WARM_END].into_iter().find_map(|owned| name.strip_prefix(owned))?;
+    if label.is_empty() { Some(label) } else { label.strip_prefix('.').filter(|_| name != REMOVAL_MARK) }
+}
+
 /// Whether a scheduled action of this name is ours.
 #[must_use]
 pub fn is_owned_action(name: &str) -> bool {

@@ -49,6 +49,7 @@ PUBLISHED: dict[Metric, tuple[str, ...]] = {
     ("AWS/Lambda", "Throttles"): ("FunctionName",),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName",),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName",),
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     ("AWS/Events", "Invocations"): ("RuleName",),
 }
@@ -60,6 +61,7 @@ COUNTED: dict[Metric, tuple[str, ...]] = {
     ("ScaleToZero", "AwsCalls"): (),
     ("ScaleToZero", "ThrottledCalls"): (),
     ("ScaleToZero", "Duration"): (),
+    ("ScaleToZero", "FailedWork"): (),
     ("ScaleToZero", "ManagedEndpoints"): (),
     ("ScaleToZero", "AsleepEndpoints"): (),
     ("ScaleToZero", "InvalidEndpoints"): (),
@@ -466,8 +468,8 @@ def test_without_parameters_the_function_is_in_no_subnet_and_reserves_nothing() 
 def test_with_subnets_the_role_may_make_network_interfaces_but_the_code_may_not() -> None:
     given = {"SubnetIds": "subnet-0a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"}
     assert settled(FUNCTION, given)["VpcConfig"] == {
-        "SubnetIds": {"Ref": "SubnetIds"},
-        "SecurityGroupIds": {"Ref": "SecurityGroupIds"},
+        "SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]},
+        "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]},
     }
     allowed, denied = set[str](), set[str]()
     for policy, statement in statements():
@@ -492,11 +494,19 @@ def test_with_subnets_the_role_may_make_network_interfaces_but_the_code_may_not(
         ("AlarmEmail", "on-call", False),
         ("AlarmEmail", "a@example.com b@example.com", False),
         ("SubnetIds", "subnet-0a1b2c3d4e5f60718", True),
+        ("SubnetIds", "subnet-0a1b2c3d,subnet-1a1b2c3d", True),
+        ("SubnetIds", "subnet-0a1b2c3d, subnet-1a1b2c3d", False),
         ("SubnetIds", "vpc-0a1b2c3d", False),
         ("SecurityGroupIds", "sg-0a1b2c3d", True),
         ("SecurityGroupIds", "default", False),
         ("ReservedConcurrency", "10", True),
         ("ReservedConcurrency", "0", False),
+        # The event source takes at least two.
+        ("ReservedConcurrency", "2", False),
+        ("HttpsProxy", "http://proxy.example.com:3128", True),
+        ("HttpsProxy", "proxy.example.com", False),
+        ("NoProxy", ".example.com,10.0.0.0/8", True),
+        ("NoProxy", ".example.com, 10.0.0.0/8", False),
     ],
 )
 def test_a_wrong_value_is_refused_before_anything_is_deployed(

@@ -551,13 +551,13 @@ BAD_VARIABLES = [
     ("MANAGE", "some"),
     ("CAPACITY_LIMIT", "0"),
     ("CAPACITY_LIMIT", "lots"),
-    ("DEFAULT_MIN_CAPACITY", "6"),
-    ("DEFAULT_MAX_CAPACITY", "101"),
+    ("DEFAULT_MIN_CAPACITY", "few"),
+    ("DEFAULT_MAX_CAPACITY", "0"),
     ("DEFAULT_BACKLOG_PER_INSTANCE", "0"),
     ("DEFAULT_SCALE_IN_COOLDOWN", "soon"),
     ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
     ("DEFAULT_WAKE", "yes"),
-    ("DEFAULT_WAKE_INSTANCES", "6"),
+    ("DEFAULT_WAKE_INSTANCES", "few"),
 ]
 
 
@@ -592,3 +592,26 @@ def test_all_bad_variables_are_named_at_once(aws: LocalAws, start_function: Call
     assert function.init_error is not None
     for variable in ("MANAGE", "DEFAULT_WAKE", "CAPACITY_LIMIT"):
         assert f"environment variable {variable}=" in function.init_error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "most"),
+    [
+        ({"DEFAULT_MIN_CAPACITY": "6"}, "DEFAULT_MIN_CAPACITY", 5),
+        ({"DEFAULT_MAX_CAPACITY": "101"}, "DEFAULT_MAX_CAPACITY", 100),
+        ({"CAPACITY_LIMIT": "3", "DEFAULT_MAX_CAPACITY": "5"}, "DEFAULT_MAX_CAPACITY", 3),
+        ({"DEFAULT_WAKE_INSTANCES": "6"}, "DEFAULT_WAKE_INSTANCES", 5),
+    ],
+)
+def test_defaults_that_do_not_go_together_give_way_with_a_warning(
+    aws: LocalAws, start_function: Callable[..., Function], given: dict[str, str], named: str, most: int
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    function = start_function(**given)
+
+    answer = function.invoke(state_change())
+
+    assert answer["outcome"] == "configured"
+    assert answer["variants"][0]["changes"][0]["maxCapacity"] == most
+    [warning] = [line for line in function.logs if line["level"] == "WARN"]
+    assert f"{named}=" in warning["message"]

@@ -6,11 +6,15 @@ import copy
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import botocore.session
 import pytest
 
+from local.aws import LocalAws
+from local.runtime import Function
+from tests.black_box.support import ENABLED, plan
 from tests.black_box.template import (
     ALARMS,
     EVENT_SOURCES,
@@ -102,6 +106,7 @@ INVOKED_BY = {
 # EndpointStatus in SageMaker's API, in the spelling of its events.
 STATUSES = {
     "CREATING",
+    "DELETED",
     "DELETING",
     "FAILED",
     "IN_SERVICE",
@@ -179,7 +184,7 @@ def test_the_function_is_invoked_with_what_asks_for_action_and_nothing_else(
     assert invoked_by(event(name)) == ([source] if source else [])
 
 
-def test_only_two_statuses_reach_the_function_and_a_third_where_others_are_told() -> None:
+def test_only_three_statuses_reach_the_function_and_a_fourth_where_others_are_told() -> None:
     sample = event("in-service")
 
     def reached_by(status: str) -> list[str]:
@@ -189,6 +194,7 @@ def test_only_two_statuses_reach_the_function_and_a_third_where_others_are_told(
 
     assert {status: reached_by(status) for status in STATUSES if reached_by(status)} == {
         "IN_SERVICE": ["EndpointStateChange"],
+        "DELETED": ["EndpointStateChange"],
         "DELETING": ["EndpointStateChange"],
         "UPDATING": ["EndpointUpdating"],
     }
@@ -332,15 +338,15 @@ def test_the_work_queue_feeds_the_function_a_few_messages_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("time_out", PARAMETERS["Timeout"]["AllowedValues"])
-def test_a_message_stays_hidden_for_six_time_outs_of_the_function(time_out: int) -> None:
+def test_a_message_stays_hidden_for_six_time_outs_of_the_function(time_out: str) -> None:
     assert FUNCTION["Timeout"] == {"Ref": "Timeout"}
-    hidden = resolved(QUEUES["Work"]["VisibilityTimeout"], {"Timeout": str(time_out)})
-    assert hidden == 6 * time_out
+    hidden = resolved(QUEUES["Work"]["VisibilityTimeout"], {"Timeout": time_out})
+    assert hidden == 6 * int(time_out)
 
 
 @pytest.mark.parametrize("time_out", PARAMETERS["Timeout"]["AllowedValues"])
-def test_work_is_given_up_only_after_its_last_attempt(time_out: int) -> None:
-    work = resolved(QUEUES["Work"], {"Timeout": str(time_out)})
+def test_work_is_given_up_only_after_its_last_attempt(time_out: str) -> None:
+    work = resolved(QUEUES["Work"], {"Timeout": time_out})
     assert work["MessageRetentionPeriod"] == 4 * 24 * 3600
     assert (
         work["VisibilityTimeout"] * work["RedrivePolicy"]["maxReceiveCount"] < work["MessageRetentionPeriod"]
@@ -490,8 +496,8 @@ def test_the_check_goes_before_what_the_function_needs_and_not_before_what_invok
 
 
 @pytest.mark.parametrize("time_out", PARAMETERS["Timeout"]["AllowedValues"])
-def test_cloudformation_waits_for_two_attempts_of_the_function(time_out: int) -> None:
-    waits = resolved(RESOURCES["Check"]["Properties"]["ServiceTimeout"], {"Timeout": str(time_out)})
+def test_cloudformation_waits_for_two_attempts_of_the_function(time_out: str) -> None:
+    waits = resolved(RESOURCES["Check"]["Properties"]["ServiceTimeout"], {"Timeout": time_out})
     assert 2 * int(time_out) + 60 < waits <= 3600
 
 
@@ -611,6 +617,103 @@ def test_the_console_shows_every_parameter_in_a_group_and_with_a_label() -> None
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
     assert sorted(grouped) == sorted(PARAMETERS)
     assert set(interface["ParameterLabels"]) == set(PARAMETERS)
+
+
+# Values of parameters that the function refuses, or did once, and whether the template lets them through.
+VALUES = [
+    ("CapacityLimit", "2.5", False),
+    ("CapacityLimit", "99999999999", False),
+    ("CapacityLimit", "7", True),
+    ("DefaultMinCapacity", "0.5", False),
+    ("DefaultMaxCapacity", "0", False),
+    ("DefaultWarmCapacity", "1e3", False),
+    ("DefaultBacklogPerInstance", "0.0", False),
+    ("DefaultBacklogPerInstance", "0.25", True),
+    ("DefaultBacklogPerInstance", "9" * 400, False),
+    ("DefaultScaleInCooldown", "99999999999h", False),
+    ("DefaultScaleOutCooldown", "99999h", True),
+    ("DefaultWakeInstances", "auto", True),
+    ("DefaultWakeInstances", "0", False),
+    ("DefaultIdleTimeout", "none", True),
+    ("DefaultIdleTimeout", "1440m", True),
+    ("DefaultIdleTimeout", "1441m", False),
+    ("DefaultIdleTimeout", "25h", False),
+    ("DefaultIdleTimeout", "90s", False),
+    ("DefaultIdleTimeout", "0m", False),
+    ("DefaultWarmHours", "MON-FRI 08:00-24:00 Europe/Berlin", True),
+    ("DefaultWarmHours", "MON-FRI 08:00-25:00 Europe/Berlin", False),
+    ("DefaultLongestRequest", "61m", False),
+    ("DefaultLongestRequest", "3600", True),
+    ("DefaultLongestRequest", "3601s", False),
+    ("DefaultLongestRequest", "0s", False),
+]
+
+
+@pytest.mark.parametrize(("parameter", "value", "passes"), VALUES)
+def test_the_template_lets_through_what_the_function_starts_with(
+    start_function: Callable[..., Function], parameter: str, value: str, passes: bool
+) -> None:
+    assert bool(re.fullmatch(PARAMETERS[parameter]["AllowedPattern"], value)) is passes
+    if passes:
+        variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
+        start_function(**{variable: value}).wait_until_ready()
+
+
+def test_the_defaults_of_the_template_are_those_of_the_function(
+    aws: LocalAws, start_function: Callable[..., Function]
+) -> None:
+    variables = {
+        name: str(resolved(value, {}))
+        for name, value in FUNCTION["Environment"]["Variables"].items()
+        if name != "WORK_QUEUE_URL" and name != "ON_DELETE"
+    }
+    aws.create_endpoint("demo", tags=ENABLED)
+    answers = [start_function(**given).invoke(plan()) for given in ({}, variables)]
+    assert answers[0] == answers[1]
+
+
+def test_a_combination_that_makes_no_sense_is_refused_before_anything_is_deployed() -> None:
+    def broken(**given: str) -> list[str]:
+        return [
+            assertion["AssertDescription"]
+            for rule in TEMPLATE["Rules"].values()
+            if resolved(rule["RuleCondition"], given)
+            for assertion in rule["Assertions"]
+            if not resolved(assertion["Assert"], given)
+        ]
+
+    groups = {"SecurityGroupIds": "sg-0a1b2c3d"}
+    subnets = {"SubnetIds": "subnet-0a1b2c3d"}
+    email = {"AlarmEmail": "a@example.com"}
+    assert broken() == broken(**groups, **subnets) == broken(**email) == []
+    for given in (groups, subnets, {**email, "AlarmTopicArn": "none"}, {**email, "Alarms": "off"}):
+        assert len(broken(**given)) == 1, given
+
+
+def test_no_condition_needs_more_than_comparisons_of_text() -> None:
+    """Other implementations of CloudFormation know no Fn::Join there."""
+    for node in nodes([TEMPLATE["Conditions"], TEMPLATE["Rules"]]):
+        if isinstance(node, dict):
+            functions = {"Ref", "Condition", "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or"}
+            assert {key for key in node if key.startswith("Fn::")} <= functions
+    assert {PARAMETERS[name]["Type"] for name in ("Timeout", "SubnetIds", "SecurityGroupIds")} == {"String"}
+
+
+def test_the_permission_check_of_application_auto_scaling_may_ask_about_an_alarm_without_a_name() -> None:
+    [statement] = [it for _, it in statements() if it["Sid"] == "WriteNamelessAlarm"]
+    assert set(actions(statement)) == {"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}
+    assert statement["Resource"]["Fn::Sub"].endswith(":alarm:")
+
+
+def test_work_that_fails_rings_within_a_quarter_of_an_hour_and_so_does_work_that_waits() -> None:
+    failing, waiting = ALARMS["WorkAlarm"], ALARMS["WorkAgeAlarm"]
+    assert (failing["MetricName"], failing["Threshold"], failing["DatapointsToAlarm"]) == ("FailedWork", 1, 1)
+    assert failing["Period"] <= 900
+    # It stays from one sweep to the next, or it would ring with each.
+    assert failing["Period"] * failing["EvaluationPeriods"] > 900
+    assert holds(RESOURCES["WorkAlarm"]["Condition"], {"Metrics": "off"}) is False
+    assert waiting["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert waiting["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["Work", "QueueName"]}}]
 
 
 @pytest.mark.parametrize(("variable", "value"), FUNCTION["Environment"]["Variables"].items())

@@ -24,7 +24,7 @@ use super::{Decision, ineligible};
 
 pub use self::finding::{About, Finding, FindingCode, clock};
 pub use self::readings::{AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, Unreadable, backlog_window};
-pub use self::status::way_to_another_instance_type;
+pub use self::status::{WHAT_COMPONENTS_NEED, way_to_another_instance_type};
 
 use self::variant::VariantFacts;
 

@@ -127,6 +127,13 @@ fn instances_on_their_way(variant: &Variant) -> Option<String> {
     })
 }
 
+/// What brings an endpoint of inference components to zero, which this function does not do
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html>).
+pub const WHAT_COMPONENTS_NEED: &str = "this function scales asynchronous endpoints only. For components to go to zero, give \
+     the variant a ManagedInstanceScaling with MinInstanceCount 0; register each component (inference-component/<name>, \
+     sagemaker:inference-component:DesiredCopyCount) with MinCapacity 0 and target tracking; and wake it by a step policy \
+     whose alarm goes by NoCapacityInvocationFailures >= 1 (with > 1 a second request has to be refused first)";
+
 pub(super) fn of_ineligible(endpoint: &Endpoint, reason: SkipReason) -> Option<Finding> {
     let (code, what, advice) = match reason {
         SkipReason::Serverless => (
@@ -137,7 +144,7 @@ pub(super) fn of_ineligible(endpoint: &Endpoint, reason: SkipReason) -> Option<F
         SkipReason::ManagedInstanceScaling => (
             FindingCode::ManagedInstanceScaling,
             "hosts inference components: SageMaker's managed instance scaling sets how many instances it has".to_owned(),
-            None,
+            Some(WHAT_COMPONENTS_NEED),
         ),
         SkipReason::NotAsync => (
             FindingCode::NotAsync,
