@@ -54,6 +54,13 @@ def tags(**settings: str) -> dict[str, str]:
     return ENABLED | {PREFIX + name.replace("_", "-"): value for name, value in settings.items()}
 
 
+# What a removal by hand says.
+STILL_ASKED = (
+    "the endpoint's tags still ask for this scaling, so the next event or sweep makes it again; set the tag "
+    f"{PREFIX}enabled to false to keep it away"
+)
+
+
 # Payloads.
 
 

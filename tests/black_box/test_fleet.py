@@ -42,7 +42,7 @@ from support import (
     backlog_policy,
     capacity,
     configuring,
-    delete_wake_alarm,
+    delete_alarms,
     failure,
     put_foreign_tracking,
     remove,
@@ -302,9 +302,9 @@ def test_the_plan_of_a_fleet_is_what_a_sweep_then_does(aws: LocalAws, function: 
         endpoint="new-with-two",
     )
     assert results(done)["orphan"] == answer(
-        "removed", DEREGISTERED, delete_wake_alarm("orphan"), endpoint="orphan"
+        "removed", DEREGISTERED, delete_alarms("orphan"), endpoint="orphan"
     )
-    assert results(done)["ghost"] == answer("removed", delete_wake_alarm("ghost"), endpoint="ghost")
+    assert results(done)["ghost"] == answer("removed", delete_alarms("ghost"), endpoint="ghost")
 
 
 def test_a_plan_with_a_queue_hands_nothing_over(

@@ -27,7 +27,7 @@ from support import (
     plan,
     policy_arn,
     put_backlog_policy,
-    put_wake_alarm,
+    put_wake_alarms,
     put_wake_policy,
     registered,
     remove,
@@ -140,7 +140,7 @@ def configured(aws: LocalAws, function: Function) -> LocalAws:
 FROM_THE_START = [
     registered(),
     put_wake_policy(),
-    put_wake_alarm(),
+    *put_wake_alarms(),
     put_idle_policy(),
     put_idle_alarm(),
     put_outward_policy(),
@@ -258,7 +258,7 @@ def test_a_minimum_that_is_raised_or_lowered_takes_the_idle_policy_along(
 
     configured.retag("demo", tags(min_capacity="0"))
     assert function.invoke(apply()) == answer(
-        "configured", put_wake_policy(), put_wake_alarm(), registered(), put_idle_policy()
+        "configured", put_wake_policy(), *put_wake_alarms(), registered(), put_idle_policy()
     )
     assert configured.state("demo") == with_timeout()
 

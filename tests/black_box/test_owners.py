@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from support import (
+    CONFIGURING,
     DEREGISTERED,
     ENABLED,
     NOTHING,
     PREFIX,
+    STILL_ASKED,
     VARIANT,
     WITHOUT_STATUS_TAG,
     Json,
@@ -22,14 +24,13 @@ from support import (
     client,
     configuring,
     delete_action,
+    delete_alarms,
     delete_policy,
-    delete_wake_alarm,
     plan,
-    put_backlog_policy,
     put_foreign_action,
     put_foreign_step,
     put_foreign_tracking,
-    put_wake_alarm,
+    put_wake_alarms,
     put_wake_policy,
     registered,
     remove,
@@ -152,7 +153,7 @@ def test_a_conflict_on_one_variant_keeps_all_of_the_endpoint_from_being_written(
 
 def test_when_the_other_owner_has_gone_the_endpoint_is_configured(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo", tags=ENABLED)
-    register(aws, 1, 3)
+    register(aws, 1, 5)
     put_foreign_tracking(aws)
     function.invoke(state_change())
     autoscaling(aws, "delete_scaling_policy", PolicyName="theirs")
@@ -163,34 +164,42 @@ def test_when_the_other_owner_has_gone_the_endpoint_is_configured(aws: LocalAws,
 
 # Takeovers.
 
+SCALING_IN = configuring()[4:]
+TAKEN_OVER = (
+    "another owner's scaling is deleted: take it out of that owner's code first (Terraform: a removed block, "
+    'CloudFormation: DeletionPolicy: Retain), or its next deployment fails with "Only one '
+    'TargetTrackingScaling policy" or puts it back'
+)
+
 
 def test_a_takeover_puts_the_way_to_wake_in_place_before_it_deletes_and_before_it_opens_the_way_to_zero(
     aws: LocalAws, function: Function
 ) -> None:
     aws.create_endpoint("demo", tags=tags(takeover="true"))
-    register(aws, 1, 3)
+    register(aws, 1, 5)
     for put in (put_foreign_tracking, put_foreign_step, put_foreign_action):
         put(aws)
     changes = [
         put_wake_policy(),
-        put_wake_alarm(),
+        *put_wake_alarms(),
         delete_policy("their-wake"),
         delete_policy("theirs"),
         delete_action("nightly"),
         registered(),
-        put_backlog_policy(),
+        *SCALING_IN,
     ]
 
-    assert function.invoke(plan()) == answer("planned", *changes)
-    assert function.invoke(state_change()) == answer("configured", *changes)
+    assert function.invoke(plan()) == answer("planned", *changes, note=TAKEN_OVER)
+    assert function.invoke(state_change()) == answer("configured", *changes, note=TAKEN_OVER)
     assert written(aws) == [
         "PutScalingPolicy",
+        "PutMetricAlarm",
         "PutMetricAlarm",
         "DeleteScalingPolicy",
         "DeleteScalingPolicy",
         "DeleteScheduledAction",
         "RegisterScalableTarget",
-        "PutScalingPolicy",
+        *CONFIGURING[4:],
     ]
     assert aws.state("demo") == scaling()
     aws.clear_calls()
@@ -210,17 +219,18 @@ def test_a_takeover_at_min_capacity_zero_wakes_before_it_deletes_the_other_way_t
     assert function.invoke(state_change()) == answer(
         "configured",
         put_wake_policy(),
-        put_wake_alarm(),
+        *put_wake_alarms(),
         delete_policy("their-wake"),
         delete_policy("theirs"),
-        put_backlog_policy(),
+        *SCALING_IN,
+        note=TAKEN_OVER,
     )
     assert aws.state("demo") == scaling()
 
 
 def test_a_takeover_leaves_the_alarms_of_the_other_owner(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo", tags=tags(takeover="true"))
-    register(aws, 1, 3)
+    register(aws, 1, 5)
     put_foreign_step(aws)
     cloudwatch = client(aws, "cloudwatch")
     theirs = cloudwatch.describe_alarms(AlarmNames=["their-wake-alarm"])["MetricAlarms"]
@@ -237,7 +247,11 @@ def test_a_takeover_to_min_capacity_one_needs_no_way_to_wake(aws: LocalAws, func
     put_foreign_tracking(aws)
 
     assert function.invoke(state_change()) == answer(
-        "configured", registered(1), delete_policy("theirs"), put_backlog_policy()
+        "configured",
+        registered(1),
+        delete_policy("theirs"),
+        *configuring(target=capacity(1), wake=False)[1:],
+        note=TAKEN_OVER,
     )
     assert aws.state("demo") == scaling(target=capacity(1), wake=False)
 
@@ -264,7 +278,7 @@ def test_a_takeover_does_not_shrink_a_variant_by_surprise(aws: LocalAws, functio
 @pytest.mark.parametrize(
     ("bounds", "changes"),
     [
-        pytest.param((1, 3), configuring(), id="with other bounds"),
+        pytest.param((1, 5), configuring(), id="with another minimum"),
         pytest.param((0, 5), configuring()[1:], id="with our bounds"),
     ],
 )
@@ -388,9 +402,8 @@ THEIRS = pytest.mark.parametrize(
     ],
 )
 LEAVING = [
-    delete_policy("scale-to-zero-backlog"),
-    delete_policy("scale-to-zero-wake"),
-    delete_wake_alarm(),
+    *[delete_policy(f"scale-to-zero-{name}") for name in ("backlog", "wake", "spare", "idle")],
+    delete_alarms(),
 ]
 
 
@@ -414,8 +427,9 @@ def test_leaving_keeps_the_target_that_another_owner_uses_but_not_at_zero(
         aws.retag("demo", OPTED_OUT)
 
     answered = function.invoke(remove() if leave == "removed" else state_change())
+    note = {"note": STILL_ASKED} if leave == "removed" else {}
 
-    assert answered == answer("removed", registered(1), *LEAVING)
+    assert answered == answer("removed", registered(1), *LEAVING, **note)
     assert aws.state("demo") == {**NOTHING, "targets": {VARIANT: capacity(1)}, "foreign": theirs}
 
 
@@ -443,7 +457,11 @@ def test_leaving_does_not_write_a_shared_target_that_cannot_reach_zero(
     aws.retag("demo", OPTED_OUT)
     theirs = aws.state("demo")["foreign"]
 
-    assert function.invoke(state_change()) == answer("removed", delete_policy("scale-to-zero-backlog"))
+    assert function.invoke(state_change()) == answer(
+        "removed",
+        *[delete_policy(f"scale-to-zero-{name}") for name in ("backlog", "spare", "idle")],
+        delete_alarms("spare", "idle"),
+    )
     assert aws.state("demo") == {**NOTHING, "targets": {VARIANT: capacity(2)}, "foreign": theirs}
 
 
@@ -456,8 +474,8 @@ def test_of_two_variants_only_the_shared_one_keeps_its_target(aws: LocalAws, fun
     assert function.invoke(state_change()) == answer_of(
         "removed",
         {
-            "Blue": [DEREGISTERED, delete_wake_alarm(variant="Blue")],
-            "Green": [registered(1), *LEAVING[:2], delete_wake_alarm(variant="Green")],
+            "Blue": [DEREGISTERED, delete_alarms(variant="Blue")],
+            "Green": [registered(1), *LEAVING[:4], delete_alarms(variant="Green")],
         },
     )
     state = aws.state("demo")

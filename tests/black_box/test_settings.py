@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from policies import ladder_alarm, put_alarm, wake_alarm
 from support import (
     ENABLED,
     NOTHING,
@@ -16,11 +17,12 @@ from support import (
     apply,
     backlog_policy,
     capacity,
+    delete_alarms,
     delete_policy,
-    delete_wake_alarm,
     plan,
     put_backlog_policy,
-    put_wake_alarm,
+    put_idle_policy,
+    put_wake_alarms,
     put_wake_policy,
     registered,
     remove,
@@ -147,18 +149,35 @@ def test_any_tag_of_the_prefix_opts_in(aws: LocalAws, function: Function, settin
     ("settings", "changes"),
     [
         pytest.param({"max_capacity": "3"}, [registered(0, 3)], id="max-capacity"),
-        pytest.param({"backlog_per_instance": "2"}, [put_backlog_policy(2.0)], id="backlog-per-instance"),
-        pytest.param({"scale_in_cooldown": "1m"}, [put_backlog_policy(5.0, 60)], id="scale-in-cooldown"),
         pytest.param(
-            {"scale_out_cooldown": "1m"}, [put_backlog_policy(5.0, 300, 60)], id="scale-out-cooldown"
+            {"backlog_per_instance": "2"},
+            [put_alarm("ladder", ladder_alarm(target=2.0)), put_backlog_policy(target=2.0)],
+            id="backlog-per-instance",
         ),
-        pytest.param({"wake_instances": "2"}, [put_wake_policy(2)], id="wake-instances"),
         pytest.param(
-            {"wake": "false"}, [delete_policy("scale-to-zero-wake"), delete_wake_alarm()], id="wake off"
+            {"scale_in_cooldown": "1m"}, [put_backlog_policy(scale_in_cooldown=60)], id="scale-in-cooldown"
+        ),
+        pytest.param(
+            {"scale_out_cooldown": "1m"}, [put_backlog_policy(scale_out_cooldown=60)], id="scale-out-cooldown"
+        ),
+        pytest.param(
+            {"wake_instances": "2"},
+            [put_wake_policy(2), put_alarm("wake", wake_alarm(minutes=1)), delete_alarms("ladder")],
+            id="wake-instances",
+        ),
+        pytest.param(
+            {"wake": "false"},
+            [delete_policy("scale-to-zero-wake"), delete_alarms("wake", "ladder")],
+            id="wake off",
         ),
         pytest.param(
             {"min_capacity": "1"},
-            [registered(1), delete_policy("scale-to-zero-wake"), delete_wake_alarm()],
+            [
+                registered(1),
+                delete_policy("scale-to-zero-wake"),
+                put_idle_policy(1),
+                delete_alarms("wake", "ladder"),
+            ],
             id="min-capacity above 0 takes the wake policy and alarm away",
         ),
     ],
@@ -183,7 +202,9 @@ def test_lowering_min_capacity_to_zero_puts_the_way_to_wake_in_place_first(
     function.invoke(apply())
 
     aws.untag("demo", [f"{PREFIX}min-capacity"])
-    assert function.invoke(apply()) == answer("configured", put_wake_policy(), put_wake_alarm(), registered())
+    assert function.invoke(apply()) == answer(
+        "configured", put_wake_policy(), *put_wake_alarms(), registered(), put_idle_policy()
+    )
     assert aws.state("demo") == scaling()
 
 

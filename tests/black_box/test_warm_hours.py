@@ -28,11 +28,11 @@ from support import (
     capacity,
     configuring,
     delete_action,
-    delete_wake_alarm,
+    delete_alarms,
     failure,
     plan,
     put_backlog_policy,
-    put_wake_alarm,
+    put_wake_alarms,
     put_wake_policy,
     registered,
     remove,
@@ -147,7 +147,7 @@ def test_a_variant_is_registered_warm_where_its_window_is_open(
     changes = [
         registered(minimum),
         put_wake_policy(),
-        put_wake_alarm(),
+        *put_wake_alarms(),
         *put_actions(of, warm=2),
         put_backlog_policy(),
     ]
@@ -484,12 +484,12 @@ def test_without_the_tag_the_endpoint_is_as_if_it_had_never_been_there(
 def test_nothing_of_the_warm_hours_stays_behind(configured: LocalAws, function: Function, how: str) -> None:
     if how == "delete":
         configured.delete_endpoint("demo")
-        assert function.invoke(state_change(status="DELETING")) == answer("removed", delete_wake_alarm())
+        assert function.invoke(state_change(status="DELETING")) == answer("removed", delete_alarms())
     else:
         if how == "opt out":
             configured.retag("demo", {f"{PREFIX}enabled": "false"})
         answered = function.invoke(remove() if how == "remove" else apply())
-        assert answered == answer("removed", DEREGISTERED, delete_wake_alarm())
+        assert answered == answer("removed", DEREGISTERED, delete_alarms())
 
     assert configured.state("demo") == NOTHING
 
