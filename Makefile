@@ -12,7 +12,8 @@ NAME := sagemaker-scale-to-zero
 EVENT ?= events/in-service.json
 SECONDS ?= 60
 FLEETS ?= 100
-TRACE ?= office-hours
+TRACE ?=
+WEEKS ?= 4
 PYTHON3 ?= python3
 
 VENV := .venv
@@ -128,11 +129,12 @@ fuzz: ## Throw random payloads and tags at the parsers; SECONDS=600 for longer t
 .PHONY: simulate
 simulate: STEPS := 2
 simulate: export TAGS := $(TAGS)
-simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=office-hours; COMPARE=1 beside AWS's example
+simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=burst; COMPARE=1 beside AWS's example and the limit
 	$(call step,1,Simulator (seconds; about a minute the first time))
-	@cargo build $(CORE) --quiet --example simulate
+	@cargo build $(CORE) --quiet --profile simulate --example simulate
 	$(call step,2,Simulation (seconds))
-	@target/debug/examples/simulate --tags "$$TAGS" --trace "$(TRACE)" $(if $(filter-out 0,$(COMPARE)),--compare) $(OPTIONS)
+	@target/simulate/examples/simulate --tags "$$TAGS" --trace "$(TRACE)" --weeks $(WEEKS) \
+		$(if $(filter-out 0,$(COMPARE)),--compare) $(OPTIONS)
 
 .PHONY: bench
 bench: STEPS := 4

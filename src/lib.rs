@@ -35,6 +35,7 @@ pub mod reconcile;
 #[cfg(feature = "lambda")]
 mod retrospect;
 pub mod savings;
+pub mod simulate;
 #[cfg(feature = "lambda")]
 pub mod stack;
 #[cfg(feature = "lambda")]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sagemaker_scale_to_zero::config::Config;
 use sagemaker_scale_to_zero::reconcile::{
-    Alarm, AlarmKind, EndpointName, Manage, MissingData, Rules, Scaling, Settings, Tags, Wish, desired,
+    EndpointName, Hosting, Manage, Rules, Scaling, Settings, Tags, Variant, VariantName, Wish, desired,
 };
+use sagemaker_scale_to_zero::simulate::example_of_aws;
 
 /// A scaling with a name for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,11 +15,6 @@ pub(crate) struct Candidate {
     pub(crate) title: String,
     pub(crate) scaling: Scaling,
 }
-
-/// Seconds. The cooldown for scaling in of AWS's example
-/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html>); its target, 5, and its cooldown
-/// for scaling out, 300 s, are defaults here too.
-const EXAMPLE_SCALE_IN_COOLDOWN: i32 = 600;
 
 /// The tags of a command line: `key=value`, with the prefix or without, separated by commas, which no tag value can
 /// hold, or by spaces. A word without `=` belongs to the value before it, and quotes around a value are dropped.
@@ -83,7 +79,15 @@ pub(crate) fn settings(rules: &Rules, tags: &Tags) -> Result<Settings, String> {
 /// The scaling that the function would make, registered at `start`.
 pub(crate) fn planned(settings: &Settings, start: Timestamp) -> Result<Scaling, String> {
     let endpoint = EndpointName::new("simulated").ok_or("an endpoint name")?;
-    Ok(desired(&endpoint, settings, start))
+    let variant = Variant {
+        name: VariantName::new("AllTraffic").ok_or("a variant name")?,
+        current_instances: Some(settings.min_capacity),
+        desired_instances: Some(settings.min_capacity),
+        hosting: Hosting::Instances,
+        // Its alarms look at the use of a GPU, whether the model has one or not.
+        instance_type: None,
+    };
+    Ok(desired(&endpoint, &variant, settings, start))
 }
 
 pub(crate) fn of_tags(tags: &Tags, rules: &Rules, start: Timestamp) -> Result<Candidate, String> {
@@ -94,35 +98,24 @@ pub(crate) fn of_tags(tags: &Tags, rules: &Rules, start: Timestamp) -> Result<Ca
     Ok(Candidate { title, scaling: planned(&settings(rules, tags)?, start)? })
 }
 
-/// AWS's example with target tracking alone, and with its optional policy that scales up from zero, which waits for two
-/// datapoints. The bounds are those of `settings`, so that like is compared with like.
-pub(crate) fn examples(settings: &Settings, start: Timestamp) -> Result<Vec<Candidate>, String> {
-    let tracking = Settings {
-        min_capacity: settings.min_capacity,
-        max_capacity: settings.max_capacity,
-        scale_in_cooldown: EXAMPLE_SCALE_IN_COOLDOWN,
-        wake: false,
-        ..Settings::default()
-    };
-    let mut woken = planned(&Settings { wake: true, ..tracking.clone() }, start)?;
-    if let Some(alarm) = woken.alarms.get_mut(&AlarmKind::Wake) {
-        *alarm = Alarm {
-            evaluation_periods: 2,
-            datapoints_to_alarm: 2,
-            missing_data: MissingData::Missing,
-            ..alarm.clone()
-        };
+/// AWS's documented example, the function's defaults, two other idle timeouts, and the tags that are given, if any. The
+/// example gets the bounds of those, so that like is compared with like.
+pub(crate) fn all(tags: &Tags, rules: &Rules, start: Timestamp) -> Result<Vec<Candidate>, String> {
+    let given = settings(rules, tags)?;
+    let example = example_of_aws(given.min_capacity, given.max_capacity);
+    let mut all = vec![Candidate { title: "AWS's example".to_owned(), scaling: example }];
+    for ours in ["", "idle-timeout=2m", "idle-timeout=none"] {
+        all.push(of_tags(&parse_tags(ours, &rules.tag_prefix)?, rules, start)?);
     }
-    Ok(vec![
-        Candidate { title: "target tracking alone".to_owned(), scaling: planned(&tracking, start)? },
-        Candidate { title: "with AWS's wake policy".to_owned(), scaling: woken },
-    ])
+    let of_given = of_tags(tags, rules, start)?;
+    if all.iter().all(|candidate| candidate.title != of_given.title) {
+        all.push(of_given);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
 mod tests {
-    use sagemaker_scale_to_zero::reconcile::{PolicyName, ScalingPolicy};
-
     use super::*;
 
     fn parsed(text: &str) -> Vec<(String, String)> {
@@ -179,16 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_are_those_of_aws() {
-        let settings = Settings { max_capacity: 3, ..Settings::default() };
-        let [alone, woken] = &examples(&settings, Timestamp::UNIX_EPOCH).unwrap()[..] else { panic!("two") };
-        let ScalingPolicy::TargetTracking(tracking) = &alone.scaling.policies[&PolicyName::Backlog] else {
-            panic!("{alone:?}")
+    fn a_comparison_has_the_example_and_three_of_ours_and_the_tags_that_are_given() {
+        let rules = rules().unwrap();
+        let titles = |tags| {
+            let tags = parse_tags(tags, &rules.tag_prefix).unwrap();
+            let all = all(&tags, &rules, Timestamp::UNIX_EPOCH).unwrap();
+            let maximum = all[0].scaling.target.as_ref().unwrap().max_capacity;
+            (maximum, all.into_iter().map(|candidate| candidate.title).collect::<Vec<_>>())
         };
-        assert_eq!((tracking.target_value, tracking.scale_in_cooldown, tracking.scale_out_cooldown), (5.0, 600, 300));
-        assert!(alone.scaling.alarms.is_empty() && alone.scaling.policies.len() == 1);
-        let alarm = &woken.scaling.alarms[&AlarmKind::Wake];
-        assert_eq!((alarm.evaluation_periods, alarm.datapoints_to_alarm), (2, 2));
-        assert_eq!(woken.scaling.target.as_ref().unwrap().max_capacity, 3);
+        let always = ["AWS's example", "no tags", "idle-timeout=2m", "idle-timeout=none"];
+        assert_eq!(titles(""), (5, always.map(str::to_owned).to_vec()));
+        assert_eq!(titles("idle-timeout=2m").1, always);
+        let (maximum, given) = titles("max-capacity=3, idle-timeout=1h");
+        assert_eq!((maximum, given.last().unwrap().as_str()), (3, "idle-timeout=1h, max-capacity=3"));
     }
 }

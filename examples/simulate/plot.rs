@@ -12,10 +12,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
-
-use crate::number;
-use crate::simulation::{Run, Standing};
-use crate::summary::Wait;
+use sagemaker_scale_to_zero::simulate::{Run, Standing, Wait};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -59,7 +56,7 @@ const WAITS: [(f64, &str); 7] = [
 /// What the picture is of: a run of each scaling, by its title.
 pub(crate) struct Picture<'a> {
     pub(crate) title: String,
-    pub(crate) runs: &'a [(&'a str, &'a Run)],
+    pub(crate) runs: &'a [(&'a str, &'a Run<'a>)],
     pub(crate) start: Timestamp,
     /// How much of it, from the beginning.
     pub(crate) span: Duration,
@@ -171,12 +168,12 @@ impl Picture<'_> {
         Scales { requests: number(requests.max(1)) * 1.08, instances: number(instances.max(1)) + 0.3 }
     }
 
-    fn shown<'a>(&self, run: &'a Run) -> impl Iterator<Item = &'a Standing> {
+    fn shown<'a>(&self, run: &'a Run<'_>) -> impl Iterator<Item = &'a Standing> {
         let span = self.span;
         run.standings.iter().take_while(move |standing| standing.since < span)
     }
 
-    fn draw_backlog<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run, scales: &Scales) -> Drawn<'b, ()> {
+    fn draw_backlog<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run<'_>, scales: &Scales) -> Drawn<'b, ()> {
         let mut chart = self.chart(panel, name, Axis::of_counts(scales.requests))?;
         chart.draw_series(
             AreaSeries::new(self.steps(run, |now| now.waiting + now.in_flight), 0.0, SKY).border_style(SKY),
@@ -185,7 +182,7 @@ impl Picture<'_> {
         Ok(())
     }
 
-    fn draw_instances<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run, scales: &Scales) -> Drawn<'b, ()> {
+    fn draw_instances<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run<'_>, scales: &Scales) -> Drawn<'b, ()> {
         let mut chart = self.chart(panel, name, Axis::of_counts(scales.instances))?;
         chart.draw_series(AreaSeries::new(self.steps(run, |now| now.wanted), 0.0, ORANGE))?;
         chart.draw_series(LineSeries::new(self.steps(run, |now| now.running), INK))?;
@@ -193,7 +190,7 @@ impl Picture<'_> {
     }
 
     /// On a logarithmic scale, or nothing below an hour could be told apart.
-    fn draw_waits<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run) -> Drawn<'b, ()> {
+    fn draw_waits<'b>(&self, panel: &Panel<'b>, name: &str, run: &Run<'_>) -> Drawn<'b, ()> {
         // A tenth above the line, so that no dot is cut in half there.
         let height = |seconds: f64| seconds.max(1.0).log10() + 0.1;
         let end = height(WAITS[WAITS.len() - 1].0 * 1.5);
@@ -201,14 +198,14 @@ impl Picture<'_> {
         let mut chart = self.chart(panel, name, Axis::new(end, ticks.to_vec()))?;
         // Dots that would hide one another are drawn once: it keeps the file small.
         let mut drawn = BTreeSet::new();
-        let mut waits: Vec<Wait> = run.waits().filter(|wait| wait.arrived < self.span).collect();
+        let mut waits: Vec<Wait> = run.outcome.waits().filter(|wait| wait.arrived < self.span).collect();
         // The few that weren't served go on top.
-        waits.sort_by_key(|wait| !wait.was_served());
+        waits.sort_by_key(|wait| !wait.was_served);
         for wait in waits {
             let (across, up) = (hours(wait.arrived), height(wait.waited.as_secs_f64()).min(end));
             let (x, y) = chart.backend_coord(&(across, up));
-            if drawn.insert((x / 2, y / 2, wait.was_served())) {
-                let colour = if wait.was_served() { BLUE } else { VERMILION };
+            if drawn.insert((x / 2, y / 2, wait.was_served)) {
+                let colour = if wait.was_served { BLUE } else { VERMILION };
                 chart.draw_series([Circle::new((across, up), 2, colour.filled())])?;
             }
         }
@@ -216,7 +213,7 @@ impl Picture<'_> {
     }
 
     /// The points of a line with two corners for each change of the value.
-    fn steps(&self, run: &Run, value: fn(&Standing) -> usize) -> Vec<(f64, f64)> {
+    fn steps(&self, run: &Run<'_>, value: fn(&Standing) -> usize) -> Vec<(f64, f64)> {
         let mut corners = Vec::new();
         let mut last = None;
         for standing in self.shown(run) {
@@ -261,14 +258,20 @@ impl Picture<'_> {
     }
 }
 
+/// A count as the numbers of pictures are.
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 fn hours(duration: Duration) -> f64 {
     duration.as_secs_f64() / 3600.0
 }
 
 #[cfg(test)]
 mod tests {
+    use sagemaker_scale_to_zero::simulate::{Fate, Outcome, Request};
+
     use super::*;
-    use crate::endpoint::{Fate, Request};
 
     #[test]
     fn ticks_are_round_and_few() {
@@ -288,12 +291,11 @@ mod tests {
             wanted,
             min_capacity: 0,
         };
+        let fates = vec![Fate::Served { started: 2 * HOUR }, Fate::Expired { at: 7 * HOUR }];
+        let requests = [Request { arrives: HOUR, work: HOUR }; 2];
         let run = Run {
-            requests: vec![Request { arrives: HOUR, work: HOUR }; 2],
-            fates: vec![Fate::Served { started: 2 * HOUR }, Fate::Expired { at: 7 * HOUR }],
+            outcome: Outcome { requests: &requests, fates, wakes: 1, until: 24 * HOUR },
             standings: vec![standing(0, 0), standing(1, 3), standing(5, 0)],
-            wakes: 1,
-            until: 24 * HOUR,
         };
         let title = "a day".to_owned();
         let runs = [("alone", &run), ("ours", &run)];

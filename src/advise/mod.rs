@@ -6,11 +6,34 @@
 //!                   └─► other settings, simulated ─► the rows that are worth showing
 //! ```
 
+mod candidates;
+mod reconstruct;
+mod replay;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::reconcile::{Rules, Tags};
+use crate::simulate::{AtZero, Sampling, Trace, World};
+
+use candidates::Candidate;
+use reconstruct::Reconstructed;
+use replay::Replay;
+
+/// Fewer requests say nothing about the next ones.
+const FEWEST_REQUESTS: usize = 20;
+
+/// The share of minutes that may lack all their datapoints.
+const MOST_GAPS: f64 = 0.05;
+
+/// By how much the replay of the settings in force may differ from what CloudWatch has.
+const MOST_DIFFERENCE: f64 = 0.15;
+
+/// Better by less than this share of the hours, and by less than so many US$ a month, is not worth a change.
+const LEAST_SHARE: f64 = 0.05;
+const LEAST_USD: f64 = 5.0;
+const HOURS_A_MONTH: f64 = 720.0;
 
 /// A value for each minute from [`History::start`] on; `None` where CloudWatch has no datapoint.
 pub type Series = Vec<Option<f64>>;
@@ -157,6 +180,205 @@ pub const COURSE_STEP: Duration = Duration::from_mins(10);
 /// Advice about one variant.
 #[must_use]
 pub fn advise(history: &History, question: &Question<'_>) -> Advice {
-    _ = question;
-    Advice::Skipped(Refusal::NoData, format!("{} minutes hold no datapoint", history.minutes))
+    match considered(history, question) {
+        Ok(report) => Advice::Advised(report),
+        Err((refusal, why)) => Advice::Skipped(refusal, why),
+    }
 }
+
+fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Refusal, String)> {
+    check_window(history)?;
+    let Reconstructed { trace, first_minute } = reconstruct::trace(history)?;
+    let requests = trace.requests.len();
+    if requests < FEWEST_REQUESTS {
+        return Err((Refusal::FewRequests, format!("{requests} requests; {FEWEST_REQUESTS} are the least to go by")));
+    }
+    let no_replay = |problem: String| (Refusal::NoData, problem);
+    let in_force = candidates::in_force(question, trace.start).map_err(no_replay)?;
+    let cloudwatch = reconstruct::instance_hours(history, first_minute);
+    let measured = Measured { instance_hours: cloudwatch, mean_wait: reconstruct::mean_wait(history, first_minute) };
+    let (world, now) = likeliest(&in_force, &trace, &world(history, question), measured).map_err(no_replay)?;
+    let model = compared(&now, cloudwatch)?;
+    let factor = if model.instance_hours > 0.0 && cloudwatch > 0.0 { cloudwatch / model.instance_hours } else { 1.0 };
+    let now = now.corrected(factor, question.price);
+    let mut others = Vec::new();
+    for candidate in candidates::others(question, &trace) {
+        let replay = Replay::of(&candidate, &trace, &world).map_err(no_replay)?;
+        others.push(replay.corrected(factor, question.price));
+    }
+    let days = trace.until.as_secs_f64() / 86_400.0;
+    let (rows, reasons) = chosen(now, others, trace.until, question.price);
+    let recommended = rows.iter().find(|row| row.recommended);
+    let tags = recommended.map_or_else(Vec::new, |row| {
+        row.settings.iter().map(|(key, value)| (format!("{}{key}", question.rules.tag_prefix), value.clone())).collect()
+    });
+    let assumptions = assumptions(history, question, &world, first_minute);
+    let observed = reconstruct::course(history, first_minute);
+    Ok(Report { days, requests, model, rows, observed, tags, assumptions, reasons })
+}
+
+fn check_window(history: &History) -> Result<(), (Refusal, String)> {
+    let is_there = |series: &Series| series.iter().any(|value| value.is_some_and(|value| value.is_finite()));
+    if history.minutes == 0 || ![&history.processed, &history.samples, &history.backlog].into_iter().any(is_there) {
+        return Err((Refusal::NoData, format!("CloudWatch has no datapoint in {} minutes", history.minutes)));
+    }
+    if history.configured > history.created && history.configured > history.start {
+        return Err((
+            Refusal::Updated,
+            format!("it was updated at {:.0}, within these days: what was before says little", history.configured),
+        ));
+    }
+    let (gaps, minutes) = reconstruct::gaps(history);
+    if reconstruct::number(gaps) > MOST_GAPS * reconstruct::number(minutes) {
+        return Err((Refusal::Gaps, format!("{gaps} of {minutes} minutes have neither a backlog nor an instance")));
+    }
+    Ok(())
+}
+
+/// As AWS documents it, with what is known of this endpoint.
+fn world(history: &History, question: &Question<'_>) -> World {
+    let defaults = World::default();
+    World {
+        concurrency: question.concurrency.unwrap_or(defaults.concurrency).max(1),
+        starting: median(&history.starts).unwrap_or(defaults.starting),
+        ..defaults
+    }
+}
+
+/// What CloudWatch has, to compare a replay with.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    instance_hours: f64,
+    mean_wait: Duration,
+}
+
+impl Measured {
+    /// How far a replay is from it: the difference of the hours and that of the waits, each as a share.
+    fn distance(self, replay: &Replay) -> f64 {
+        let hours = (replay.in_service_hours - self.instance_hours).abs() / self.instance_hours.max(1.0);
+        let wait = replay.mean_wait.abs_diff(self.mean_wait).as_secs_f64() / self.mean_wait.as_secs_f64().max(60.0);
+        hours + wait
+    }
+}
+
+/// What AWS leaves open is taken to be as it fits this endpoint's own hours and waits best: how often SageMaker looks at the
+/// queue, and whether there is a backlog per instance at zero.
+fn likeliest(
+    in_force: &Candidate,
+    trace: &Trace,
+    world: &World,
+    measured: Measured,
+) -> Result<(World, Replay), String> {
+    let mut best = (*world, Replay::of(in_force, trace, world)?);
+    for (sampling, at_zero) in [
+        (Sampling::Continuous, AtZero::All),
+        (Sampling::Once, AtZero::WithoutPerInstance),
+        (Sampling::Continuous, AtZero::WithoutPerInstance),
+    ] {
+        let other = World { sampling, at_zero, ..*world };
+        let replay = Replay::of(in_force, trace, &other)?;
+        if measured.distance(&replay) < measured.distance(&best.1) {
+            best = (other, replay);
+        }
+    }
+    Ok(best)
+}
+
+fn median(times: &[Duration]) -> Option<Duration> {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
+/// CloudWatch counts instances that run, so the replay's are counted so too.
+fn compared(now: &Replay, cloudwatch: f64) -> Result<Model, (Refusal, String)> {
+    let instance_hours = now.in_service_hours;
+    // Of next to nothing, a little is much.
+    let difference = (instance_hours - cloudwatch) / cloudwatch.max(1.0);
+    if difference.abs() > MOST_DIFFERENCE {
+        return Err((
+            Refusal::ModelDiffers,
+            format!(
+                "the settings in force, replayed, give {instance_hours:.1} instance-hours and CloudWatch has \
+                 {cloudwatch:.1}: whatever made the difference, other settings would be misjudged too"
+            ),
+        ));
+    }
+    Ok(Model { instance_hours, cloudwatch, difference })
+}
+
+/// The row as now and the others that are worth showing, one of which may be recommended; and why.
+fn chosen(now: Replay, others: Vec<Replay>, span: Duration, price: Option<f64>) -> (Vec<Row>, Vec<String>) {
+    let months = span.as_secs_f64() / 3600.0 / HOURS_A_MONTH;
+    let saves = |other: &Replay| now.instance_hours - other.instance_hours;
+    let is_worth_it = |other: &Replay| {
+        let usd = price.map_or(0.0, |price| saves(other) * price / months);
+        saves(other) > LEAST_SHARE * now.instance_hours || usd > LEAST_USD
+    };
+    let fewest_hours = |one: &&Replay, other: &&Replay| one.instance_hours.total_cmp(&other.instance_hours);
+    let least_waiting = |one: &&Replay, other: &&Replay| {
+        one.waited.cmp(&other.waited).then(one.wait_p99.cmp(&other.wait_p99)).then_with(|| fewest_hours(one, other))
+    };
+    let sound = || others.iter().filter(|other| other.stranded <= now.stranded);
+    let balanced = sound().filter(|other| other.hurts_nobody_of(&now) && is_worth_it(other)).min_by(fewest_hours);
+    let is_other = |other: &&Replay| balanced.is_none_or(|balanced| balanced.settings != other.settings);
+    let thriftier = sound().filter(is_other).filter(|other| is_worth_it(other)).min_by(fewest_hours);
+    let thriftier = thriftier.filter(|it| balanced.is_none_or(|balanced| it.instance_hours < balanced.instance_hours));
+    let quicker = sound().filter(|other| other.is_quicker_than(&now)).filter(is_other).min_by(least_waiting);
+    let mut reasons = Vec::new();
+    match balanced {
+        Some(it) => reasons.push(format!(
+            "{:.1} instance-hours fewer than now, and nobody waits longer or is cut off more often",
+            saves(it)
+        )),
+        None => reasons.push(
+            "leave it: nothing is better by more than 5 % or US$5 a month without making somebody wait longer"
+                .to_owned(),
+        ),
+    }
+    let mut rows = Vec::new();
+    let shown = [(Kind::Thriftier, thriftier), (Kind::Balanced, balanced), (Kind::Quicker, quicker)];
+    for (kind, replay) in shown {
+        rows.extend(replay.map(|replay| replay.row(kind, kind == Kind::Balanced)));
+    }
+    rows.insert(0, now.row(Kind::Now, false));
+    (rows, reasons)
+}
+
+fn assumptions(history: &History, question: &Question<'_>, world: &World, first_minute: usize) -> Vec<String> {
+    let starting = crate::simulate::in_words(world.starting);
+    let mut all = vec![match history.starts.len() {
+        0 => format!("an instance starts in {starting}: none of this endpoint's own starts is known"),
+        starts => format!("an instance starts in {starting}, the median of {starts} starts of this endpoint"),
+    }];
+    all.push(match question.concurrency {
+        Some(concurrency) => format!("an instance takes {concurrency} requests at once"),
+        None => "an instance takes one request at a time, as MaxConcurrentInvocationsPerInstance isn't set".to_owned(),
+    });
+    all.push(
+        "requests of the same minute took equally long and were done at even distances: the grain is a minute"
+            .to_owned(),
+    );
+    all.push(match world.sampling {
+        Sampling::Once => "SageMaker looks at the queue once a minute, which fits the hours best".to_owned(),
+        Sampling::Continuous => "SageMaker looks at the queue all the time, which fits the hours best".to_owned(),
+    });
+    all.push(
+        "hours count from the order of an instance on, corrected by what the replay of the settings in force is off; \
+         CloudWatch counts instances that run"
+            .to_owned(),
+    );
+    all.push(
+        "a container goes on working for 30 s after SIGTERM, and what it isn't done with then is cut off".to_owned(),
+    );
+    if first_minute > 0 {
+        all.push(format!(
+            "only the last {:.1} days are replayed: before that there were more requests than fit",
+            reconstruct::number(history.minutes - first_minute) / 1440.0
+        ));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

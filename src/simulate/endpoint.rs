@@ -4,18 +4,20 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
+use super::world::{Leaving, World};
+
 /// An invocation (`InvokeEndpointAsync`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Request {
+pub struct Request {
     /// Since the beginning of the simulation.
-    pub(crate) arrives: Duration,
+    pub arrives: Duration,
     /// How long an instance takes for it.
-    pub(crate) work: Duration,
+    pub work: Duration,
 }
 
 /// What has become of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
     Waiting,
     InFlight {
         started: Duration,
@@ -23,7 +25,14 @@ pub(crate) enum Fate {
     Served {
         started: Duration,
     },
-    /// Its instance was taken away under it. AWS doesn't say whether such a request is tried again, so it counts as lost.
+    /// Its instance was asked to end at `at`, and it was done within the grace that is left then. A container that ends
+    /// at once on SIGTERM would have killed it.
+    Spared {
+        started: Duration,
+        at: Duration,
+    },
+    /// Its instance was asked to end at `at`, and it wasn't done in time. AWS doesn't say whether such a request is tried
+    /// again, so it counts as lost.
     Killed {
         started: Duration,
         at: Duration,
@@ -34,6 +43,40 @@ pub(crate) enum Fate {
     },
 }
 
+impl Fate {
+    /// When an instance took it, if one did.
+    #[must_use]
+    pub fn started(self) -> Option<Duration> {
+        match self {
+            Self::InFlight { started }
+            | Self::Served { started }
+            | Self::Spared { started, .. }
+            | Self::Killed { started, .. } => Some(started),
+            Self::Waiting | Self::Expired { .. } => None,
+        }
+    }
+
+    /// Nobody has taken it, and nobody will.
+    #[must_use]
+    pub fn is_stranded(self) -> bool {
+        matches!(self, Self::Waiting | Self::Expired { .. })
+    }
+
+    #[must_use]
+    pub fn is_killed(self) -> bool {
+        matches!(self, Self::Killed { .. })
+    }
+}
+
+/// The requests that have been done in a minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Finished {
+    pub(super) requests: usize,
+    /// Of all of them, the time from arrival to end, and the part of it before an instance took them.
+    pub(super) since_arrival: Duration,
+    pub(super) waited: Duration,
+}
+
 /// Instances that have been asked for and don't run yet.
 #[derive(Debug, Clone, Copy)]
 struct Starting {
@@ -42,78 +85,100 @@ struct Starting {
 }
 
 #[derive(Debug)]
-pub(crate) struct Endpoint<'a> {
+pub(super) struct Endpoint<'a> {
     /// In the order of their arrival.
     requests: &'a [Request],
-    /// `MaxConcurrentInvocationsPerInstance`.
     concurrency: usize,
     time_to_live: Option<Duration>,
+    grace: Duration,
+    leaving: Leaving,
     /// Of the requests that have arrived.
     fates: Vec<Fate>,
     waiting: VecDeque<usize>,
     /// The requests in flight of each instance that runs.
     instances: Vec<Vec<usize>>,
     in_flight: usize,
+    /// Requests that use up their grace on instances that have gone.
+    in_grace: usize,
     starting: Option<Starting>,
+    /// Until then it is `Updating` without anything that starts.
+    busy_until: Option<Duration>,
+    finished: Finished,
     /// Also of requests that have been killed since.
     finishing: BinaryHeap<Reverse<(Duration, usize)>>,
 }
 
 impl<'a> Endpoint<'a> {
-    pub(crate) fn new(
-        requests: &'a [Request],
-        instances: usize,
-        concurrency: usize,
-        time_to_live: Option<Duration>,
-    ) -> Self {
+    pub(super) fn new(requests: &'a [Request], instances: usize, world: &World) -> Self {
         Self {
             requests,
-            concurrency,
-            time_to_live,
+            concurrency: world.concurrency,
+            time_to_live: world.time_to_live,
+            grace: world.grace,
+            leaving: world.leaving,
             fates: Vec::with_capacity(requests.len()),
             waiting: VecDeque::new(),
             instances: vec![Vec::new(); instances],
             in_flight: 0,
+            in_grace: 0,
             starting: None,
+            busy_until: None,
+            finished: Finished::default(),
             finishing: BinaryHeap::new(),
         }
     }
 
-    pub(crate) fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    pub(crate) fn in_flight(&self) -> usize {
+    /// On the instances that run.
+    pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
+    /// The same, and what uses up its grace.
+    pub(super) fn in_process(&self) -> usize {
+        self.in_flight + self.in_grace
+    }
+
     /// `CurrentInstanceCount`.
-    pub(crate) fn running(&self) -> usize {
+    pub(super) fn running(&self) -> usize {
         self.instances.len()
     }
 
     /// `DesiredInstanceCount`.
-    pub(crate) fn wanted(&self) -> usize {
+    pub(super) fn wanted(&self) -> usize {
         self.running() + self.starting.map_or(0, |starting| starting.count)
+    }
+
+    /// Since when the oldest of the requests that wait does.
+    pub(super) fn oldest(&self) -> Option<Duration> {
+        self.waiting.front().map(|request| self.requests[*request].arrives)
     }
 
     /// SageMaker refuses another change of capacity until the present one is done: `Cannot update in-progress endpoint`,
     /// and automatic scaling is blocked meanwhile
     /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html>).
-    pub(crate) fn is_updating(&self) -> bool {
-        self.starting.is_some()
+    pub(super) fn is_updating(&self) -> bool {
+        self.starting.is_some() || self.busy_until.is_some()
     }
 
-    pub(crate) fn into_fates(self) -> Vec<Fate> {
+    /// What has been done since this was last asked for.
+    pub(super) fn take_finished(&mut self) -> Finished {
+        std::mem::take(&mut self.finished)
+    }
+
+    pub(super) fn into_fates(self) -> Vec<Fate> {
         self.fates
     }
 
     /// When something happens by itself next.
-    pub(crate) fn next_event(&self) -> Option<Duration> {
+    pub(super) fn next_event(&self) -> Option<Duration> {
         let arrival = self.requests.get(self.fates.len()).map(|request| request.arrives);
         let finish = self.finishing.peek().map(|Reverse((at, _))| *at);
         let ready = self.starting.map(|starting| starting.ready);
-        [arrival, finish, ready, self.next_expiry()].into_iter().flatten().min()
+        [arrival, finish, ready, self.busy_until, self.next_expiry()].into_iter().flatten().min()
     }
 
     /// The queue is in the order of arrival and all requests live equally long, so its head expires first.
@@ -122,11 +187,12 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Lets happen what is due at `now`, and hands waiting requests to instances, first come, first served.
-    pub(crate) fn advance(&mut self, now: Duration) {
+    pub(super) fn advance(&mut self, now: Duration) {
         while let Some(Reverse((at, request))) = self.finishing.peek().copied().filter(|Reverse((at, _))| *at <= now) {
             self.finishing.pop();
             self.finish(request, at);
         }
+        self.busy_until.take_if(|until| *until <= now);
         if let Some(starting) = self.starting.take_if(|starting| starting.ready <= now) {
             self.instances.resize_with(self.instances.len() + starting.count, Vec::new);
         }
@@ -143,13 +209,26 @@ impl<'a> Endpoint<'a> {
     }
 
     fn finish(&mut self, request: usize, at: Duration) {
-        let Fate::InFlight { started } = self.fates[request] else { return };
-        debug_assert_eq!(started + self.requests[request].work, at, "a request is done when its work is");
-        self.fates[request] = Fate::Served { started };
-        self.in_flight -= 1;
-        for instance in &mut self.instances {
-            instance.retain(|busy_with| *busy_with != request);
-        }
+        let Request { arrives, work } = self.requests[request];
+        let started = match self.fates[request] {
+            Fate::InFlight { started } => {
+                self.fates[request] = Fate::Served { started };
+                self.in_flight -= 1;
+                for instance in &mut self.instances {
+                    instance.retain(|busy_with| *busy_with != request);
+                }
+                started
+            }
+            Fate::Spared { started, .. } => {
+                self.in_grace -= 1;
+                started
+            }
+            Fate::Waiting | Fate::Served { .. } | Fate::Killed { .. } | Fate::Expired { .. } => return,
+        };
+        debug_assert_eq!(started + work, at, "a request is done when its work is");
+        self.finished.requests += 1;
+        self.finished.since_arrival += at.saturating_sub(arrives);
+        self.finished.waited += started.saturating_sub(arrives);
     }
 
     /// Which instance takes a request isn't documented; here it is the one with the least to do.
@@ -167,22 +246,34 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Asks for `count` more instances.
-    pub(crate) fn start(&mut self, count: usize, ready: Duration) {
+    pub(super) fn start(&mut self, count: usize, ready: Duration) {
         debug_assert!(!self.is_updating(), "SageMaker refuses a second change");
         self.starting = Some(Starting { count, ready });
     }
 
-    /// Takes `count` instances away, at once. Which ones go isn't documented. Here it is the busiest, so that the
-    /// number of killed requests is the worst that can come of it.
-    pub(crate) fn take_away(&mut self, count: usize, now: Duration) {
+    /// Is `Updating` until then, and nothing comes of it.
+    pub(super) fn try_in_vain(&mut self, until: Duration) {
         debug_assert!(!self.is_updating(), "SageMaker refuses a second change");
-        self.instances.sort_by_key(Vec::len);
+        self.busy_until = Some(until);
+    }
+
+    /// Takes `count` instances away, which is done at `done`. What is in flight on them has its grace.
+    pub(super) fn take_away(&mut self, count: usize, now: Duration, done: Duration) {
+        debug_assert!(!self.is_updating(), "SageMaker refuses a second change");
+        match self.leaving {
+            Leaving::Busiest => self.instances.sort_by_key(Vec::len),
+            Leaving::Idlest => self.instances.sort_by_key(|instance| Reverse(instance.len())),
+        }
         for request in self.instances.split_off(self.instances.len() - count).into_iter().flatten() {
             if let Fate::InFlight { started } = self.fates[request] {
-                self.fates[request] = Fate::Killed { started, at: now };
                 self.in_flight -= 1;
+                let is_spared = started + self.requests[request].work <= now + self.grace;
+                self.in_grace += usize::from(is_spared);
+                self.fates[request] =
+                    if is_spared { Fate::Spared { started, at: now } } else { Fate::Killed { started, at: now } };
             }
         }
+        self.busy_until = (done > now).then_some(done);
     }
 }
 
@@ -196,6 +287,10 @@ mod tests {
 
     fn requests(pairs: &[(u64, u64)]) -> Vec<Request> {
         pairs.iter().map(|(arrives, work)| Request { arrives: seconds(*arrives), work: seconds(*work) }).collect()
+    }
+
+    fn endpoint(requests: &[Request], instances: usize) -> Endpoint<'_> {
+        Endpoint::new(requests, instances, &World { time_to_live: None, ..World::default() })
     }
 
     /// Lets all happen that happens by itself, up to and at `until`.
@@ -212,7 +307,7 @@ mod tests {
     #[test]
     fn an_instance_serves_one_after_the_other_in_the_order_of_arrival() {
         let requests = requests(&[(0, 30), (10, 5), (20, 5)]);
-        let mut endpoint = Endpoint::new(&requests, 1, 1, None);
+        let mut endpoint = endpoint(&requests, 1);
         advance(&mut endpoint, 1000);
         assert_eq!(endpoint.into_fates(), [served(0), served(30), served(35)]);
     }
@@ -220,7 +315,7 @@ mod tests {
     #[test]
     fn an_instance_takes_as_many_at_once_as_it_may() {
         let requests = requests(&[(0, 30), (10, 5), (20, 5)]);
-        let mut endpoint = Endpoint::new(&requests, 1, 2, None);
+        let mut endpoint = Endpoint::new(&requests, 1, &World { concurrency: 2, ..World::default() });
         advance(&mut endpoint, 12);
         assert_eq!((endpoint.waiting(), endpoint.in_flight()), (0, 2));
         advance(&mut endpoint, 1000);
@@ -230,7 +325,7 @@ mod tests {
     #[test]
     fn without_an_instance_requests_wait_until_one_is_ready() {
         let requests = requests(&[(0, 10), (5, 10)]);
-        let mut endpoint = Endpoint::new(&requests, 0, 1, None);
+        let mut endpoint = endpoint(&requests, 0);
         advance(&mut endpoint, 60);
         assert_eq!((endpoint.waiting(), endpoint.running(), endpoint.wanted()), (2, 0, 0));
         endpoint.start(1, seconds(400));
@@ -246,9 +341,9 @@ mod tests {
     #[test]
     fn taking_an_instance_away_kills_what_runs_on_it_and_nothing_else() {
         let requests = requests(&[(0, 100), (0, 100), (0, 100), (1, 100)]);
-        let mut endpoint = Endpoint::new(&requests, 3, 1, None);
+        let mut endpoint = endpoint(&requests, 3);
         advance(&mut endpoint, 50);
-        endpoint.take_away(2, seconds(50));
+        endpoint.take_away(2, seconds(50), seconds(50));
         assert_eq!((endpoint.in_flight(), endpoint.running(), endpoint.waiting()), (1, 1, 1));
         advance(&mut endpoint, 1000);
         let fates = endpoint.into_fates();
@@ -259,18 +354,39 @@ mod tests {
     }
 
     #[test]
-    fn the_busiest_instance_goes_first() {
+    fn the_busiest_instance_goes_first_or_the_idlest() {
         let requests = requests(&[(0, 100)]);
-        let mut endpoint = Endpoint::new(&requests, 3, 1, None);
-        advance(&mut endpoint, 50);
-        endpoint.take_away(1, seconds(50));
-        assert_eq!((endpoint.in_flight(), endpoint.running()), (0, 2));
+        for (leaving, in_flight) in [(Leaving::Busiest, 0), (Leaving::Idlest, 1)] {
+            let mut endpoint = Endpoint::new(&requests, 3, &World { leaving, ..World::default() });
+            advance(&mut endpoint, 50);
+            endpoint.take_away(1, seconds(50), seconds(50));
+            assert_eq!((endpoint.in_flight(), endpoint.running()), (in_flight, 2));
+        }
+    }
+
+    /// At second 80, when 30 are left to the one that has begun at 10, and 40 to the other.
+    #[test]
+    fn what_is_done_within_the_grace_is_spared() {
+        let requests = requests(&[(10, 100), (20, 100)]);
+        let mut endpoint = endpoint(&requests, 2);
+        advance(&mut endpoint, 80);
+        endpoint.take_away(2, seconds(80), seconds(110));
+        assert_eq!((endpoint.in_flight(), endpoint.in_process(), endpoint.is_updating()), (0, 1, true));
+        advance(&mut endpoint, 110);
+        assert_eq!((endpoint.in_process(), endpoint.is_updating()), (0, false));
+        let done = Finished { requests: 1, since_arrival: seconds(100), waited: seconds(0) };
+        assert_eq!(endpoint.take_finished(), done);
+        let (spared, killed) = (seconds(10), seconds(20));
+        assert_eq!(
+            endpoint.into_fates(),
+            [Fate::Spared { started: spared, at: seconds(80) }, Fate::Killed { started: killed, at: seconds(80) }]
+        );
     }
 
     #[test]
     fn a_request_expires_while_it_waits_and_not_in_flight() {
         let requests = requests(&[(0, 500), (10, 1)]);
-        let mut endpoint = Endpoint::new(&requests, 1, 1, Some(seconds(100)));
+        let mut endpoint = Endpoint::new(&requests, 1, &World { time_to_live: Some(seconds(100)), ..World::default() });
         advance(&mut endpoint, 1000);
         assert_eq!(endpoint.into_fates(), [served(0), Fate::Expired { at: seconds(110) }]);
     }

@@ -6,15 +6,16 @@ use std::time::Duration;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use sagemaker_scale_to_zero::reconcile::ScheduledAction;
 
-use crate::auto_scaling::NewMinimum;
+use crate::reconcile::ScheduledAction;
+
+use super::auto_scaling::NewMinimum;
 
 /// When the actions of a plan change `MinCapacity`, from `start` on and for `span`, in the order of time.
 ///
 /// # Errors
 /// A schedule that no plan has.
-pub(crate) fn moments(
+pub(super) fn moments(
     actions: &BTreeMap<String, ScheduledAction>,
     start: Timestamp,
     span: Duration,
