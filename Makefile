@@ -125,6 +125,24 @@ fuzz: ## Throw random payloads and tags at the parsers; SECONDS=600 for longer t
 	while [ "$$(date +%s)" -lt "$$end" ]; do $(FUZZ) || exit 1; rounds=$$((rounds + 1)); done; \
 	echo "$$rounds rounds without a failure"
 
+MUTANTS_VERSION := 27.1.0
+MUTANTS := target/mutants-tool/bin/cargo-mutants
+
+# One job: each works on a copy of its own. Fewer random cases find as much here, and there are hundreds of runs.
+.PHONY: mutants
+mutants: STEPS := 3
+mutants: $(MUTANTS) $(VENV)/.created ## Break the core in each way that cargo-mutants knows, and see the Rust tests notice; FILE=src/… for one file
+	$(call step,2,Mutants (hours for all of the core; minutes for a small FILE))
+# It ends with 2 where one survives, with 3 where one ran out of time: what follows judges them.
+	@PROPTEST_CASES=64 nice $(MUTANTS) mutants --jobs 1 --output target/mutants $(if $(FILE),--no-config --no-default-features \
+		--cargo-arg=--locked --file $(FILE)) || case $$? in 2|3) ;; *) exit 1;; esac
+	$(call step,3,Survivors)
+	@$(PYTHON) -m tools.mutants target/mutants/mutants.out
+
+$(MUTANTS):
+	$(call step,1,cargo-mutants into target (minutes; only once))
+	@cargo install --quiet --locked --root target/mutants-tool --target-dir target/mutants-tool/build cargo-mutants@$(MUTANTS_VERSION)
+
 # TAGS goes by the environment, as a tag's value may hold whatever the shell would take apart.
 .PHONY: simulate
 simulate: STEPS := 2
