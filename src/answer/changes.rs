@@ -98,9 +98,24 @@ fn alarm_json(alarm: &Alarm, policy: PolicyName) -> Value {
             MissingData::Missing => "missing",
         },
         "policyName": policy.as_str(),
+        "description": alarm.description,
+        "usdPerMonth": usd_per_month(alarm),
+        "priceOf": PRICE_OF,
     });
     merge(&mut json, fields);
     json
+}
+
+/// US cents a month for each metric that a standard alarm looks at, an expression's own metrics among them, in us-east-1 and
+/// most other Regions (<https://aws.amazon.com/cloudwatch/pricing/>).
+const CENTS_PER_ALARM_METRIC: usize = 10;
+
+/// The day on which that was looked up.
+const PRICE_OF: &str = "2026-11-25";
+
+fn usd_per_month(alarm: &Alarm) -> Value {
+    let cents = alarm.metrics().len() * CENTS_PER_ALARM_METRIC;
+    json!(u32::try_from(cents).map(|cents| f64::from(cents) / 100.0).unwrap_or_default())
 }
 
 fn metric_json(metric: &Metric) -> Value {

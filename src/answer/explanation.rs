@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::changes::change_code;
 use crate::reconcile::{
-    About, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference, PolicyName,
-    Scaling, VariantName, Wish, explain, pending_changes,
+    About, AlarmKind, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference,
+    PolicyName, Scaling, VariantName, Wish, explain, pending_changes,
 };
 
 /// What was found about one endpoint.
@@ -49,18 +49,23 @@ pub fn finding_code(code: FindingCode) -> &'static str {
         FindingCode::SleepMissing => "sleep-missing",
         FindingCode::TrackingAlarmMissing => "tracking-alarm-missing",
         FindingCode::AlarmWithoutAction => "alarm-without-action",
+        FindingCode::LadderWithoutEffect => "ladder-without-effect",
+        FindingCode::WorkUnseen => "work-unseen",
         FindingCode::WakeOff => "wake-off",
         FindingCode::AtMaxCapacity => "at-max-capacity",
         FindingCode::Drift => "drift",
         FindingCode::MinCapacity => "min-capacity",
         FindingCode::WarmHours => "warm-hours",
         FindingCode::Backlog => "backlog",
+        FindingCode::Completions => "completions",
+        FindingCode::GpuUse => "gpu-use",
         FindingCode::InsufficientData => "insufficient-data",
         FindingCode::IdleTimeout => "idle-timeout",
         FindingCode::TargetTracking => "target-tracking",
         FindingCode::Starting => "starting",
         FindingCode::Waking => "waking",
         FindingCode::WakeAlarmNew => "wake-alarm-new",
+        FindingCode::InstancesMiscounted => "instances-miscounted",
         FindingCode::Unreadable => "unreadable",
         FindingCode::AllWell => "all-well",
     }
@@ -149,6 +154,7 @@ fn variant(facts: &Facts, name: &VariantName) -> Value {
         "desiredInstances": variant.and_then(|variant| variant.desired_instances),
         "minCapacity": target.map(|target| target.min_capacity),
         "maxCapacity": target.map(|target| target.max_capacity),
+        "ladder": scaling.and_then(|scaling| scaling.alarms.get(&AlarmKind::Ladder)).map(|alarm| &alarm.description),
         "policies": scaling.map(policies).unwrap_or_default(),
         "alarms": alarms.iter().map(alarm).collect::<Vec<_>>(),
         "pendingChanges": changes.iter().map(change_code).collect::<Vec<_>>(),

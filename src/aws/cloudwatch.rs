@@ -8,10 +8,10 @@ use aws_sdk_cloudwatch::types::{
 use aws_smithy_types::DateTime;
 
 use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
-use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE, VARIANT_DIMENSION};
+use super::{ApiError, Aws, ENDPOINT_DIMENSION, VARIANT_DIMENSION};
 use crate::reconcile::{
-    Alarm, AlarmInput, AlarmKind, BACKLOG_METRIC, Comparison, EndpointName, METRIC_PERIOD, Metric, MetricMath,
-    MissingData, Namespace, OtherActions, PolicyName, Scaling, Statistic, Tags, VariantName, owned_alarm,
+    Alarm, AlarmInput, AlarmKind, Comparison, EndpointName, Metric, MetricMath, MissingData, Namespace, OtherActions,
+    PolicyName, Scaling, Statistic, Tags, VariantName, owned_alarm,
 };
 
 /// The alarms of an endpoint that have our names, by variant.
@@ -84,33 +84,32 @@ impl Aws {
         Ok(found)
     }
 
-    /// The greatest backlog of each minute from `start` on and before `end`, with the minute's begin.
-    pub(super) async fn backlog_sizes(
+    /// The values of each of these metrics from `start` on and before `end`, with their period's begin, in one call.
+    pub(super) async fn metric_values(
         &self,
         endpoint: &EndpointName,
+        metrics: &[Metric],
         start: DateTime,
         end: DateTime,
-    ) -> Result<Vec<(DateTime, f64)>, ApiError> {
-        let metric = SdkMetric::builder()
-            .namespace(NAMESPACE)
-            .metric_name(BACKLOG_METRIC)
-            .dimensions(Dimension::builder().name(ENDPOINT_DIMENSION).value(endpoint.as_str()).build())
-            .build();
-        let maximum =
-            MetricStat::builder().metric(metric).period(METRIC_PERIOD).stat(SdkStatistic::Maximum.as_str()).build();
+    ) -> Result<Vec<Vec<(DateTime, f64)>>, ApiError> {
+        let query = |(index, metric): (usize, &Metric)| {
+            MetricDataQuery::builder().id(format!("m{index}")).metric_stat(metric_stat(metric)).build()
+        };
         let mut pages = self
             .cloudwatch
             .get_metric_data()
-            .metric_data_queries(MetricDataQuery::builder().id("backlog").metric_stat(maximum).build())
+            .set_metric_data_queries(Some(metrics.iter().enumerate().map(query).collect()))
             .start_time(start)
             .end_time(end)
             .into_paginator()
             .send();
-        let mut found = Vec::new();
+        let mut found = vec![Vec::new(); metrics.len()];
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| ApiError::new("GetMetricData", &format!("endpoint {endpoint}"), &error))?;
             for result in page.metric_data_results.unwrap_or_default() {
-                found.extend(result.timestamps().iter().copied().zip(result.values().iter().copied()));
+                let index = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
+                let Some(values) = index.and_then(|index| found.get_mut(index)) else { continue };
+                values.extend(result.timestamps().iter().copied().zip(result.values().iter().copied()));
             }
         }
         Ok(found)
@@ -295,13 +294,16 @@ fn metric_data_queries(math: &MetricMath) -> Vec<MetricDataQuery> {
     let expression =
         MetricDataQuery::builder().id(EXPRESSION_ID).expression(&math.expression).return_data(true).build();
     let metric = |(id, metric): &(String, Metric)| {
-        let of = SdkMetric::builder()
-            .namespace(metric.namespace.as_str())
-            .metric_name(&metric.name)
-            .set_dimensions(Some(dimensions(metric)))
-            .build();
-        let stat = MetricStat::builder().metric(of).period(metric.period).stat(metric.statistic.as_str()).build();
-        MetricDataQuery::builder().id(id).metric_stat(stat).return_data(false).build()
+        MetricDataQuery::builder().id(id).metric_stat(metric_stat(metric)).return_data(false).build()
     };
     [expression].into_iter().chain(math.metrics.iter().map(metric)).collect()
+}
+
+fn metric_stat(metric: &Metric) -> MetricStat {
+    let of = SdkMetric::builder()
+        .namespace(metric.namespace.as_str())
+        .metric_name(&metric.name)
+        .set_dimensions(Some(dimensions(metric)))
+        .build();
+    MetricStat::builder().metric(of).period(metric.period).stat(metric.statistic.as_str()).build()
 }

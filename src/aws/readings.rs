@@ -9,11 +9,12 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures_util::future::try_join_all;
 
-use super::autoscaling::Resource;
+use super::autoscaling::{Resource, timestamp};
 use super::{ApiError, Aws, Observed};
 use crate::reconcile::{
-    AlarmKind, AlarmReading, AlarmRole, AlarmState, BacklogSize, Inference, PolicyName, Readings, Rules,
-    ScalingActivity, Unreadable, VariantName, alarm_name, backlog_window, resource_id,
+    AlarmKind, AlarmReading, AlarmRole, AlarmState, BacklogSize, Endpoint, Inference, Metric, Minute, PolicyName,
+    Readings, Rules, ScalingActivity, Sign, Unreadable, VariantName, alarm_name, backlog_metric, backlog_window,
+    resource_id,
 };
 
 /// Of each of these reads, should the invocation have more time.
@@ -42,16 +43,21 @@ impl Aws {
         };
         let limit = time_left.unwrap_or(LONGEST_READ).min(LONGEST_READ);
         let window = Duration::from_secs(backlog_window(rules, endpoint).unsigned_abs().into());
-        let (alarms, activities, backlog) = tokio::join!(
+        let (alarms, activities, shown) = tokio::join!(
             in_time(limit, "The states of the alarms", self.alarm_readings(observed)),
             in_time(limit, "The scaling activities", self.activities(observed)),
-            in_time(limit, "The backlog", self.backlog(observed, now, window))
+            in_time(limit, "The backlog", self.signs(endpoint, now, window))
         );
         let mut unreadable = Vec::new();
+        let alarms = or_note(alarms.map(Some), &mut unreadable);
+        let activities = or_note(activities, &mut unreadable);
+        let Shown { backlog, signs } = or_note(shown, &mut unreadable);
         Readings {
-            alarms: or_note(alarms.map(Some), &mut unreadable),
-            activities: or_note(activities, &mut unreadable),
-            backlog: or_note(backlog, &mut unreadable),
+            alarms,
+            activities,
+            backlog,
+            signs,
+            publish_frequency: observed.particulars.publish_frequency,
             unreadable,
         }
     }
@@ -94,19 +100,35 @@ impl Aws {
         Ok(found.await?.into_iter().collect())
     }
 
-    /// Newest minute first.
-    async fn backlog(
-        &self,
-        observed: &Observed,
-        now: SystemTime,
-        window: Duration,
-    ) -> Result<Vec<BacklogSize>, ApiError> {
+    /// What shows work, the newest minute first.
+    async fn signs(&self, endpoint: &Endpoint, now: SystemTime, window: Duration) -> Result<Shown, ApiError> {
         let end = DateTime::from(now);
         let start = DateTime::from(now.checked_sub(window).unwrap_or(SystemTime::UNIX_EPOCH));
-        let mut minutes = self.backlog_sizes(&observed.name, start, end).await?;
-        minutes.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        Ok(minutes.into_iter().map(|(at, requests)| BacklogSize { at: iso(at), requests }).collect())
+        let signs = endpoint.variants.iter().flat_map(|variant| {
+            let metric = move |sign: Sign| Some(((variant.name.clone(), sign), sign.metric(endpoint, variant)?));
+            Sign::ALL.into_iter().filter_map(metric)
+        });
+        let (signs, mut metrics): (Vec<(VariantName, Sign)>, Vec<Metric>) = signs.unzip();
+        metrics.insert(0, backlog_metric(endpoint));
+        let mut values = self.metric_values(&endpoint.name, &metrics, start, end).await?.into_iter();
+        let mut backlog = values.next().unwrap_or_default();
+        backlog.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let minutes = |mut values: Vec<(DateTime, f64)>| {
+            values.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+            values.into_iter().map(|(at, value)| Minute { at: timestamp(&at), value }).collect()
+        };
+        Ok(Shown {
+            backlog: backlog.into_iter().map(|(at, requests)| BacklogSize { at: iso(at), requests }).collect(),
+            signs: signs.into_iter().zip(values.map(minutes)).collect(),
+        })
     }
+}
+
+/// What `GetMetricData` answers.
+#[derive(Default)]
+struct Shown {
+    backlog: Vec<BacklogSize>,
+    signs: BTreeMap<(VariantName, Sign), Vec<Minute>>,
 }
 
 /// What a read gave, or what it was about and why it gave nothing.
@@ -147,6 +169,7 @@ fn reading(name: String, kind: Option<AlarmKind>, policy_arn: Option<&str>, alar
             Some(StateValue::Alarm) => AlarmState::Alarm,
             _ => AlarmState::InsufficientData,
         },
+        since: alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()).map(timestamp),
         reason: alarm.state_reason().unwrap_or_default().to_owned(),
         drives_its_policy: alarm.actions_enabled() != Some(false) && alarm.alarm_actions().iter().any(is_policy),
     }

@@ -235,7 +235,44 @@ fn ladder_alarm(metrics: &Metrics, settings: &Settings) -> Alarm {
         comparison: Comparison::GreaterThanThreshold,
         threshold: 0.0,
         missing_data: MissingData::NotBreaching,
-        ..alarm("Starts as many instances as the backlog asks for when requests wait and none runs.", input, 1)
+        ..alarm(&ladder_in_words(settings), input, 1)
+    }
+}
+
+/// What the ladder does, for whoever reads the alarm, a plan or an explanation: `Asleep, 1 to 5 requests start 1 instance,
+/// 6 or 7 start 3, 8 to 10 start 4, 11 or more start 5.`
+fn ladder_in_words(settings: &Settings) -> String {
+    let (target, most) = (settings.backlog_per_instance, f64::from(settings.max_capacity.min(MOST_STEPS)));
+    let share = (2.0 / target).min(1.0);
+    let instances = |requests: f64| if requests > target { (share * requests).ceil() } else { 1.0 };
+    let mut rungs = Vec::new();
+    let (mut from, mut started) = (1.0, instances(1.0));
+    while started < most {
+        let mut to = if started > 1.0 { (started / share).floor() } else { target.floor().max((1.0 / share).floor()) };
+        // Only where the division was rounded.
+        while instances(to) > started {
+            to -= 1.0;
+        }
+        rungs.push((from, Some(to.max(from)), started));
+        from = to.max(from) + 1.0;
+        started = instances(from);
+    }
+    rungs.push((from, None, most));
+    let words: Vec<String> = rungs.into_iter().map(|(from, to, started)| rung(from, to, started)).collect();
+    format!("Asleep, {}.", words.join(", "))
+}
+
+fn rung(from: f64, to: Option<f64>, started: f64) -> String {
+    let requests = match to {
+        None => format!("{from} or more"),
+        Some(to) if to <= from => from.to_string(),
+        Some(to) if to <= from + 1.0 => format!("{from} or {to}"),
+        Some(to) => format!("{from} to {to}"),
+    };
+    match (from <= 1.0, to) {
+        (true, Some(to)) if to <= 1.0 => format!("{requests} request starts {started} instance"),
+        (true, _) => format!("{requests} requests start {started} instance"),
+        (false, _) => format!("{requests} start {started}"),
     }
 }
 
@@ -400,6 +437,30 @@ mod tests {
         // The spare alarm fires at 1 and above, the idle alarm below 1.
         assert_eq!(step(&scaling, PolicyName::Spare).amount_at(0.0), Some(1));
         assert_eq!(step(&scaling, PolicyName::Idle).amount_at(-1.0), Some(0));
+    }
+
+    #[test]
+    fn the_ladder_is_said_in_words() {
+        for (tags, words) in [
+            (&[][..], "Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 to 10 start 4, 11 or more start 5."),
+            (&[(Key::MaxCapacity, "2")], "Asleep, 1 to 5 requests start 1 instance, 6 or more start 2."),
+            (
+                &[(Key::BacklogPerInstance, "1"), (Key::MaxCapacity, "3")],
+                "Asleep, 1 request starts 1 instance, 2 start 2, 3 or more start 3.",
+            ),
+            (
+                &[(Key::BacklogPerInstance, "0.5"), (Key::MaxCapacity, "3")],
+                "Asleep, 1 request starts 1 instance, 2 start 2, 3 or more start 3.",
+            ),
+            (
+                &[(Key::BacklogPerInstance, "7"), (Key::MaxCapacity, "6")],
+                "Asleep, 1 to 7 requests start 1 instance, 8 to 10 start 3, 11 to 14 start 4, 15 to 17 start 5, 18 or \
+                 more start 6.",
+            ),
+        ] {
+            let alarm = tagged(tags).alarms.remove(&AlarmKind::Ladder).unwrap();
+            assert_eq!(alarm.description, format!("{words} Kept by sagemaker-scale-to-zero."), "{tags:?}");
+        }
     }
 
     #[test]

@@ -37,8 +37,9 @@ pub use by_hand::{
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
-    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Readings, Unreadable,
-    WHAT_COMPONENTS_NEED, backlog_window, clock, explain, pending_changes, way_to_another_instance_type,
+    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Minute, Readings, Sign,
+    Unreadable, WHAT_COMPONENTS_NEED, backlog_metric, backlog_window, clock, explain, pending_changes,
+    way_to_another_instance_type,
 };
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,

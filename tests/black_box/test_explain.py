@@ -1169,7 +1169,7 @@ def test_an_explanation_needs_its_endpoint(world: World) -> None:
 
     assert error.error_type == "InvalidPayload"
     assert error.message.startswith(
-        '"endpoint" is missing; accepted are {"action": "apply", "plan", "explain", "status"'
+        '"endpoint" is missing; accepted are {"action": "apply", "plan", "explain", '
     )
     assert world.aws.calls == []
 

@@ -6,6 +6,7 @@ mod alarms;
 mod finding;
 mod ownership;
 mod readings;
+mod signs;
 mod sleeping;
 mod status;
 mod variant;
@@ -24,6 +25,7 @@ use super::{Decision, ineligible};
 
 pub use self::finding::{About, Finding, FindingCode, clock};
 pub use self::readings::{AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, Unreadable, backlog_window};
+pub use self::signs::{Minute, Sign, backlog_metric};
 pub use self::status::{WHAT_COMPONENTS_NEED, way_to_another_instance_type};
 
 use self::variant::VariantFacts;

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::super::activities::ScalingActivity;
 use super::super::endpoint::Endpoint;
 use super::super::names::{AlarmKind, VariantName};
 use super::super::settings::{Rules, Wish};
 use super::finding::{About, Finding, FindingCode};
+use super::signs::{Minute, Sign};
 
 /// Seconds. Target tracking scales in after about as long
 /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html>
@@ -22,6 +25,10 @@ pub struct Readings {
     pub activities: BTreeMap<VariantName, Vec<ScalingActivity>>,
     /// By minute, the newest first; minutes without data are left out.
     pub backlog: Vec<BacklogSize>,
+    /// By minute, the newest first.
+    pub signs: BTreeMap<(VariantName, Sign), Vec<Minute>>,
+    /// `MetricPublishFrequencyInSeconds`: how often instances report. `None`: every 60 seconds.
+    pub publish_frequency: Option<i32>,
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -30,6 +37,8 @@ pub struct AlarmReading {
     pub name: String,
     pub role: AlarmRole,
     pub state: AlarmState,
+    /// When it last changed its state.
+    pub since: Option<Timestamp>,
     /// CloudWatch's `StateReason`.
     pub reason: String,
     /// Its actions are enabled, and the policy is one of them.

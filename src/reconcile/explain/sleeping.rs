@@ -64,9 +64,9 @@ impl VariantFacts<'_> {
         Some(self.finding(FindingCode::Backlog, About::Sleep, &sentence))
     }
 
-    /// How long the backlog has been empty; nothing where it wasn't just now, or isn't known.
+    /// How long there has been no sign of work; nothing where there was one just now, or the backlog isn't known.
     fn idle_so_far(&self) -> String {
-        match self.facts.readings.backlog.iter().take_while(|minute| minute.requests < 1.0).count() {
+        match self.facts.readings.backlog.iter().take_while(|minute| self.shows_nothing(minute)).count() {
             0 => String::new(),
             1 => "; so far, the last minute showed none".to_owned(),
             minutes => format!("; so far, the last {minutes} minutes showed none"),

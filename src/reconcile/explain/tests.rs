@@ -74,6 +74,7 @@ impl World {
             name: "an alarm".to_owned(),
             role,
             state,
+            since: None,
             reason: String::new(),
             drives_its_policy: true,
         };

@@ -30,6 +30,8 @@ impl VariantFacts<'_> {
         findings.extend(self.at_max_capacity());
         findings.extend(self.minimum());
         findings.extend(self.backlog());
+        findings.extend(self.work());
+        findings.extend(self.self_checks());
         findings.extend(self.scale_in());
         findings.extend(self.lost_tracking_alarm());
         findings.extend(self.alarms().iter().filter_map(|alarm| self.alarm(alarm)));
