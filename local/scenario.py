@@ -181,6 +181,11 @@ class Scenario:
                 metrics.put_datapoint(self.account(), metric, newest - timedelta(minutes=ago), size)
         return newest
 
+    def publish(self, metric: dict[str, Any], minute: datetime, *samples: float) -> None:
+        """What a service of AWS publishes in a minute."""
+        with self._lock:
+            metrics.publish(self.account(), metric, minute, *samples)
+
     def change_policy_arns(self, name: str, variant: str = "AllTraffic") -> None:
         """From now on AWS gives new policies of the variant another id in their ARNs."""
         with self._lock:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ from local.faults import Fault
 from local.runtime import Function
 
 IDLE_ALARM = "scale-to-zero/demo/AllTraffic/idle"
+LADDER_ALARM = "scale-to-zero/demo/AllTraffic/ladder"
+INSTANCES = "/aws/sagemaker/Endpoints"
 
 # What differs from one run to the next: times, ids.
 VARIABLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -233,6 +236,57 @@ def reach_the_quota(world: World, times: int = 12) -> None:
         )
 
 
+def publish(
+    world: World, name: str, *values: float, namespace: str = "AWS/SageMaker", samples: int = 1
+) -> None:
+    """A metric of the variant, of the last minutes, each value so many times."""
+    metric = {
+        "Namespace": namespace,
+        "MetricName": name,
+        "Dimensions": [
+            {"Name": "EndpointName", "Value": "demo"},
+            {"Name": "VariantName", "Value": VARIANT},
+        ],
+    }
+    newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+    for ago, value in enumerate(reversed(values)):
+        world.aws.publish(metric, newest - timedelta(minutes=ago), *[value] * samples)
+
+
+def finish_short_requests(world: World) -> None:
+    """Short ones show in no sample of the backlog."""
+    world.configure()
+    world.aws.publish_backlog("demo", 0, 0, 0, 0)
+    publish(world, "InvocationsProcessed", 1, 0, 0, samples=2)
+
+
+def keep_a_gpu_busy(world: World) -> None:
+    world.configure()
+    world.aws.publish_backlog("demo", 0, 0)
+    publish(world, "GPUUtilization", 3, 41.5, namespace=INSTANCES)
+
+
+def climb_in_vain(world: World) -> None:
+    """The plain wake alarm has started an instance, and the ladder nothing."""
+    world.asleep()
+    world.aws.set_alarm_state(LADDER_ALARM, "ALARM")
+    alarm = world.aws.account().cloudwatch.alarms[LADDER_ALARM]
+    alarm.state_updated_timestamp = datetime.now(UTC) - timedelta(minutes=7)
+    start(world, 5, 200)
+    world.aws.set_instances("demo", 1)
+
+
+def report_twice(world: World) -> None:
+    world.configure()
+    publish(world, "CPUUtilization", 5, 5, 5, 5, namespace=INSTANCES, samples=2)
+
+
+def run_a_request_that_the_backlog_does_not_count(world: World) -> None:
+    world.configure()
+    world.aws.publish_backlog("demo", 1, 0, 0, 0)
+    publish(world, "ModelLatency", 150_000_000, 0)
+
+
 def stay_below_the_minimum(world: World) -> None:
     """MinCapacity was registered, and then somebody took the instance away."""
     world.configure(min_capacity="1")
@@ -241,7 +295,7 @@ def stay_below_the_minimum(world: World) -> None:
 
 def lose_a_tracking_alarm(which: str) -> Callable[[World], object]:
     def arrange(world: World) -> None:
-        world.configure()
+        world.configure(idle_timeout="none")
         name = world.aws.tracking_alarms("demo")[which]
         client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[name])
 
@@ -260,7 +314,7 @@ def lose_the_wake_alarm(world: World) -> None:
 
 
 def lose_the_way_to_sleep(world: World) -> None:
-    world.configure()
+    world.configure(idle_timeout="none")
     autoscaling(world.aws, "delete_scaling_policy", PolicyName="scale-to-zero-backlog")
 
 
@@ -277,7 +331,7 @@ def put_wake_alarm(world: World, **changed: Any) -> None:
 
 
 def switch_the_low_alarm_off(world: World) -> None:
-    world.configure()
+    world.configure(idle_timeout="none")
     low = world.aws.tracking_alarms("demo")["Low"]
     world.aws.account().cloudwatch.alarms[low].parameters["ActionsEnabled"] = False
 
@@ -299,7 +353,7 @@ def raise_the_minimum_by_hand(world: World) -> None:
 
 
 def lose_the_metric(world: World) -> None:
-    world.configure()
+    world.configure(idle_timeout="none")
     world.aws.set_alarm_state(world.aws.tracking_alarms("demo")["Low"], "INSUFFICIENT_DATA")
 
 
@@ -319,7 +373,7 @@ def be_idle_for_long_enough(world: World) -> None:
 
 
 def be_idle_without_a_timeout(world: World) -> None:
-    world.configure(instances=2)
+    world.configure(instances=2, idle_timeout="none")
     world.aws.publish_backlog("demo", 4, 0)
 
 
@@ -467,7 +521,7 @@ CASES: dict[str, Case] = {
         "service",
     ),
     "invalid-tags": Case(
-        lambda world: (world.asleep(), world.aws.retag("demo", tags(max_capcity="8", wake="no"))),
+        lambda world: (world.asleep(), world.aws.retag("demo", tags(max_capcity="8", wake="never"))),
         ["invalid-tags", "invalid-tags"],
         "change",
         'The tag scale-to-zero:max-capcity = "8" is not a setting; did you mean scale-to-zero:max-capacity? '
@@ -515,7 +569,7 @@ CASES: dict[str, Case] = {
     ),
     "no-variants": Case(
         lose_the_variants,
-        ["no-variants", "drift"],
+        ["no-variants"],
         "all",
         "Endpoint demo is in service, and SageMaker names no variant of it: whether it sleeps or wakes "
         "isn't known.",
@@ -583,7 +637,7 @@ CASES: dict[str, Case] = {
     ),
     "no-capacity, of an order that another overrode": Case(
         wait_for_capacity_with_a_longer_order,
-        ["no-capacity", "target-tracking"],
+        ["no-capacity", "idle-timeout"],
         "wake",
         "Variant AllTraffic runs 1 instance and is to have 2: AWS has been trying since … (50 min), longer "
         "than a start takes (a start took 7 to 15 minutes where it was measured). It looks as if AWS had "
@@ -602,7 +656,7 @@ CASES: dict[str, Case] = {
     ),
     "quota": Case(
         reach_the_quota,
-        ["quota", "target-tracking"],
+        ["quota", "idle-timeout"],
         "wake",
         "Variant AllTraffic runs 3 instances and can't get 4: AWS has been trying since … (3 min), and "
         f"your quota for ml.g5.xlarge is used up. Its last answer, at …: {OVER_QUOTA}",
@@ -611,7 +665,7 @@ CASES: dict[str, Case] = {
     ),
     "quota, since longer than AWS lists": Case(
         lambda world: reach_the_quota(world, 60),
-        ["quota", "target-tracking"],
+        ["quota", "idle-timeout"],
         "wake",
         "Variant AllTraffic runs 3 instances and can't get 4: AWS has been trying since at least … (10 "
         f"min), and your quota for ml.g5.xlarge is used up. Its last answer, at …: {OVER_QUOTA}",
@@ -629,7 +683,7 @@ CASES: dict[str, Case] = {
     ),
     "below-min-capacity": Case(
         stay_below_the_minimum,
-        ["below-min-capacity", "min-capacity"],
+        ["below-min-capacity", "drift", "min-capacity"],
         "wake",
         "Variant AllTraffic runs 0 instances, below its MinCapacity of 1: AWS acts on a bound only when it "
         "is registered or changed, and what came of that is undone or has failed.",
@@ -637,7 +691,7 @@ CASES: dict[str, Case] = {
     ),
     "wake-missing": Case(
         lose_the_way_to_wake,
-        ["wake-missing", "drift"],
+        ["wake-missing", "alarm-without-action", "drift"],
         "wake",
         "Variant AllTraffic lacks its policy scale-to-zero-wake and its wake alarm, so nothing starts an "
         "instance when a request comes at zero.",
@@ -711,6 +765,26 @@ CASES: dict[str, Case] = {
         "enable-alarm-actions --alarm-names TargetTracking-endpoint/demo/variant/AllTraffic-AlarmLow-…",
         of="alarm-without-action",
     ),
+    "ladder-without-effect": Case(
+        climb_in_vain,
+        ["ladder-without-effect", "idle-timeout"],
+        "wake",
+        "Variant AllTraffic has a ladder alarm in ALARM since … (7 min), and no scaling activity of it "
+        "followed: AWS doesn't seem to take the value of its expression. The plain wake alarm starts one "
+        "instance all the same.",
+        tag="scale-to-zero:wake-instances",
+        advice="set the tag scale-to-zero:wake-instances to a number, which needs no ladder, and report it",
+    ),
+    "work-unseen": Case(
+        run_a_request_that_the_backlog_does_not_count,
+        ["work-unseen", "idle-timeout"],
+        "sleep",
+        "Variant AllTraffic had a backlog of 0 in the minute from …, in which a request of 150 s was being "
+        "processed: here the backlog doesn't count what runs.",
+        tag="scale-to-zero:longest-request",
+        advice="set the tag scale-to-zero:longest-request to how long the longest request takes, so that "
+        "none is cut off, and report it",
+    ),
     "wake-off": Case(
         lambda world: world.asleep(wake="false"),
         ["wake-off"],
@@ -722,7 +796,7 @@ CASES: dict[str, Case] = {
     ),
     "at-max-capacity": Case(
         have_too_much_to_do,
-        ["at-max-capacity", "backlog", "target-tracking"],
+        ["at-max-capacity", "backlog", "idle-timeout"],
         "wake",
         "Variant AllTraffic has the 5 instances that max-capacity allows, with a backlog of 26 requests (…): "
         "more than the 5 for each instance that backlog-per-instance asks for.",
@@ -762,9 +836,21 @@ CASES: dict[str, Case] = {
     ),
     "backlog": Case(
         lambda world: (world.configure(), world.aws.publish_backlog("demo", 0, 0, 3)),
-        ["backlog", "target-tracking"],
+        ["backlog", "idle-timeout"],
         "sleep",
         "Variant AllTraffic is not idle: its endpoint has a backlog of 3 requests (…).",
+    ),
+    "completions": Case(
+        finish_short_requests,
+        ["completions", "idle-timeout"],
+        "sleep",
+        "Variant AllTraffic is not idle: it finished 2 requests in the minute from ….",
+    ),
+    "gpu-use": Case(
+        keep_a_gpu_busy,
+        ["gpu-use", "idle-timeout"],
+        "sleep",
+        "Variant AllTraffic is not idle: a GPU was up to 41.5 % busy in the minute from ….",
     ),
     "insufficient-data": Case(
         lose_the_metric,
@@ -852,6 +938,16 @@ CASES: dict[str, Case] = {
         "wake",
         "Variant AllTraffic has a wake alarm in INSUFFICIENT_DATA, which is normal until it has been looked "
         "at for the first time, some minutes after it was made.",
+    ),
+    "instances-miscounted": Case(
+        report_twice,
+        ["idle-timeout", "instances-miscounted"],
+        "sleep",
+        "Variant AllTraffic runs 1 instance, and they sent 2 reports of their CPU use a minute instead of "
+        "1: the spare alarm counts instances by them, so it may keep more than one, and never takes the "
+        "last.",
+        advice="report it; a MetricsConfig with MetricPublishFrequencyInSeconds of 60 makes it one report "
+        "each, as AWS documents",
     ),
     "unreadable": Case(
         deny("GetMetricData"),
@@ -950,8 +1046,9 @@ def test_what_is_found_is_answered_as_fields(world: World) -> None:
     assert list(answered) == ["endpoint", "outcome", "summary", "findings", "found"]
     assert (answered["endpoint"], answered["outcome"]) == ("demo", "explained")
     new = "Unchecked: Initial alarm creation"
+    ours = [wake_alarm_name(kind=kind) for kind in ("wake", "ladder", "spare", "idle")]
     alarms = [
-        {"alarmName": wake_alarm_name(), "state": "INSUFFICIENT_DATA", "reason": new},
+        *({"alarmName": name, "state": "INSUFFICIENT_DATA", "reason": new} for name in ours),
         {"alarmName": tracking["High"], "state": "OK", "reason": "1 datapoint was not greater"},
         {"alarmName": tracking["Low"], "state": "INSUFFICIENT_DATA", "reason": new},
     ]
@@ -967,7 +1064,14 @@ def test_what_is_found_is_answered_as_fields(world: World) -> None:
                 "desiredInstances": 1,
                 "minCapacity": 0,
                 "maxCapacity": 9,
-                "policies": ["scale-to-zero-backlog", "scale-to-zero-wake"],
+                "ladder": "Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 or more start 4. Kept by "
+                "sagemaker-scale-to-zero.",
+                "policies": [
+                    "scale-to-zero-backlog",
+                    "scale-to-zero-wake",
+                    "scale-to-zero-spare",
+                    "scale-to-zero-idle",
+                ],
                 "alarms": alarms,
                 "pendingChanges": ["register-scalable-target"],
             }
@@ -1025,7 +1129,13 @@ def test_policies_of_another_owner_are_listed_after_ours(world: World) -> None:
     answered = world.explain()
 
     [variant] = answered["found"]["variants"]
-    assert variant["policies"] == ["scale-to-zero-backlog", "scale-to-zero-wake", "a-step"]
+    assert variant["policies"] == [
+        "scale-to-zero-backlog",
+        "scale-to-zero-wake",
+        "scale-to-zero-spare",
+        "scale-to-zero-idle",
+        "a-step",
+    ]
     assert answered["findings"][0]["code"] == "conflict"
 
 
@@ -1034,13 +1144,13 @@ def test_each_variant_is_explained(world: World) -> None:
     world.function.invoke(apply())
     world.aws.set_instances("demo", 0, variant="Green")
     client(world.aws, "cloudwatch").delete_alarms(AlarmNames=[wake_alarm_name(variant="Green")])
-    world.aws.set_alarm_state(wake_alarm_name(variant="Blue"), "OK")
-    world.aws.set_alarm_state(world.aws.tracking_alarms("demo", "Blue")["Low"], "OK")
+    for alarm in client(world.aws, "cloudwatch").describe_alarms()["MetricAlarms"]:
+        world.aws.set_alarm_state(alarm["AlarmName"], "OK")
 
     answered = world.explain()
 
     found = [(finding["code"], finding["sentence"].split(" ")[1]) for finding in answered["findings"]]
-    assert found == [("wake-missing", "Green"), ("drift", "scaling"), ("target-tracking", "Blue")]
+    assert found == [("wake-missing", "Green"), ("drift", "scaling"), ("idle-timeout", "Blue")]
     assert [variant["pendingChanges"] for variant in answered["found"]["variants"]] == [
         [],
         ["put-metric-alarm"],
@@ -1063,7 +1173,7 @@ def test_what_a_renamed_variant_left_behind_is_drift(world: World) -> None:
 
 def test_what_stands_in_the_way_beside_an_update_is_told_too(world: World) -> None:
     world.asleep()
-    world.aws.retag("demo", {f"{PREFIX}pause": "yes"})
+    world.aws.retag("demo", {f"{PREFIX}pause": "perhaps"})
     world.aws.set_status("demo", "SystemUpdating")
 
     answered = world.explain()
@@ -1092,7 +1202,7 @@ def test_an_old_backlog_is_no_backlog(world: World) -> None:
 
     answered = world.explain()
 
-    assert [finding["code"] for finding in answered["findings"]] == ["target-tracking"]
+    assert [finding["code"] for finding in answered["findings"]] == ["idle-timeout"]
     assert answered["found"]["backlog"]["approximateBacklogSize"] == 0
 
 
@@ -1161,7 +1271,7 @@ def test_pages_of_alarms_are_read_to_the_end(world: World) -> None:
 
     [variant] = world.explain()["found"]["variants"]
 
-    assert len(variant["alarms"]) == 3
+    assert len(variant["alarms"]) == 6
 
 
 def test_an_explanation_needs_its_endpoint(world: World) -> None:
