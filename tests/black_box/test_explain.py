@@ -19,6 +19,7 @@ from support import (
     PREFIX,
     VARIANT,
     Json,
+    alarm_name,
     apply,
     autoscaling,
     client,
@@ -1046,7 +1047,7 @@ def test_what_is_found_is_answered_as_fields(world: World) -> None:
     assert list(answered) == ["endpoint", "outcome", "summary", "findings", "found"]
     assert (answered["endpoint"], answered["outcome"]) == ("demo", "explained")
     new = "Unchecked: Initial alarm creation"
-    ours = [wake_alarm_name(kind=kind) for kind in ("wake", "ladder", "spare", "idle")]
+    ours = [alarm_name(kind) for kind in ("wake", "ladder", "spare", "idle")]
     alarms = [
         *({"alarmName": name, "state": "INSUFFICIENT_DATA", "reason": new} for name in ours),
         {"alarmName": tracking["High"], "state": "OK", "reason": "1 datapoint was not greater"},
@@ -1064,8 +1065,8 @@ def test_what_is_found_is_answered_as_fields(world: World) -> None:
                 "desiredInstances": 1,
                 "minCapacity": 0,
                 "maxCapacity": 9,
-                "ladder": "Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 or more start 4. Kept by "
-                "sagemaker-scale-to-zero.",
+                "ladder": "Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 or more start 4. "
+                "Kept by sagemaker-scale-to-zero.",
                 "policies": [
                     "scale-to-zero-backlog",
                     "scale-to-zero-wake",
