@@ -337,6 +337,32 @@ mod tests {
         changes.iter().map(word).collect()
     }
 
+    /// A window's end that lowers `MinCapacity` to 0 could put a variant to sleep that has lost its way to wake, should the
+    /// plan be cut off before the end's new content is put. One that keeps an instance, or with a way to wake, may stay.
+    #[test]
+    fn a_windows_end_that_would_strand_goes_before_the_way_to_wake_does_and_no_other() {
+        let end = |min_capacity| {
+            let schedule = "cron(0 18 ? * MON *)".to_owned();
+            let action = ScheduledAction { schedule, timezone: "UTC".to_owned(), min_capacity };
+            BTreeMap::from([("scale-to-zero-warm-end".to_owned(), action)])
+        };
+        let delete = "delete scale-to-zero-warm-end".to_owned();
+        let awake = Settings { min_capacity: 1, ..Settings::default() };
+        let changes = |before: i32, settings: &Settings, after: i32| {
+            let observed = Scaling { actions: end(before), ..configured() };
+            // Two instances run, so that the way to wake isn't kept until one does.
+            let desired = Scaling { actions: end(after), ..wanted(settings, &observed, 2) };
+            words(&configure(&observed, &desired, Some(2)))
+        };
+
+        let raised = changes(0, &awake, 1);
+        let place = |word: &str| raised.iter().position(|it| it == word);
+        assert!(place(&delete).is_some() && place(&delete) < place("delete scale-to-zero-wake"), "{raised:?}");
+        assert!(!changes(2, &awake, 1).contains(&delete), "it never leads to zero");
+        assert!(!changes(0, &Settings::default(), 1).contains(&delete), "there is a way to wake");
+        assert!(!changes(0, &awake, 0).contains(&delete), "its new content would strand as much");
+    }
+
     #[test]
     fn configuring_registers_first_and_puts_to_sleep_last() {
         let mut settings = Settings::default();
