@@ -13,6 +13,7 @@ from support import (
     ENABLED,
     NOTHING,
     PREFIX,
+    STILL_ASKED,
     VARIANT,
     Json,
     add_tags_call,
@@ -246,7 +247,7 @@ def test_opting_out_takes_a_running_variant_none_of_its_instances(
 def test_opting_out_leaves_nothing_behind_where_there_was_no_alarm(
     aws: LocalAws, function: Function, fresh: Function, settings: dict[str, str], delivery: str
 ) -> None:
-    aws.create_endpoint("demo", tags=tags(**settings))
+    aws.create_endpoint("demo", tags=tags(idle_timeout="none", **settings))
     function.invoke(state_change())
     assert aws.state("demo")["alarms"] == {}
     aws.retag("demo", OPTED_OUT)
@@ -281,7 +282,7 @@ def test_opting_out_at_zero_raises_the_variant_first_and_finishes_when_it_runs(
 def test_opting_out_at_zero_without_an_alarm_finishes_too(
     aws: LocalAws, function: Function, fresh: Function
 ) -> None:
-    aws.create_endpoint("demo", tags=tags(wake="false"))
+    aws.create_endpoint("demo", tags=tags(wake="false", idle_timeout="none"))
     function.invoke(state_change())
     sleep(aws)
     aws.retag("demo", OPTED_OUT)
@@ -329,7 +330,7 @@ def test_opting_in_again_while_a_removal_waits_brings_everything_back(
     configured.retag("demo", ENABLED)
     configured.settle()
 
-    assert function.invoke(state_change()) == answer("configured", registered(), delete_action(REMOVAL_MARK))
+    assert function.invoke(state_change()) == answer("configured", registered())
     assert configured.state("demo") == scaling()
     settled(configured, function)
 
@@ -342,7 +343,9 @@ def test_opting_out_of_a_paused_endpoint_at_zero_resumes_it_so_that_it_can_be_ra
     sleep(aws)
     aws.retag("demo", OPTED_OUT)
 
-    assert function.invoke(state_change()) == answer("removing", registered(1))
+    # What holds the instances goes on holding them.
+    raised = registered(1, scale_in=True, scheduled=True)
+    assert function.invoke(state_change()) == answer("removing", raised)
     aws.settle()
     assert function.invoke(state_change()) == answer("removed", *REMOVING)
     assert instances(aws) == [1]
@@ -363,10 +366,10 @@ def test_an_endpoint_that_became_one_that_cannot_be_managed_is_left_without_anyt
 
 
 def test_remove_undoes_what_the_tags_still_ask_for(configured: LocalAws, function: Function) -> None:
-    assert function.invoke(remove()) == answer("removed", *REMOVING)
+    assert function.invoke(remove()) == answer("removed", *REMOVING, note=STILL_ASKED)
     assert configured.state("demo") == NOTHING
     configured.clear_calls()
-    assert function.invoke(remove()) == answer("removed")
+    assert function.invoke(remove()) == answer("removed", note=STILL_ASKED)
     assert written(configured) == []
 
 
@@ -375,14 +378,14 @@ def test_remove_at_zero_is_finished_by_the_event_though_the_tags_still_ask_for_u
 ) -> None:
     sleep(configured)
 
-    assert start_function().invoke(remove()) == answer("removing", *LEAVING)
+    assert start_function().invoke(remove()) == answer("removing", *LEAVING, note=STILL_ASKED)
     raised = scaling(target=capacity(1)) | {"actions": configured.state("demo")["actions"]}
     assert configured.state("demo") == raised
     assert list(raised["actions"][VARIANT]) == [REMOVAL_MARK]
     assert instances(configured) == [1]
     configured.settle()
 
-    assert start_function().invoke(state_change()) == answer("removed", *REMOVING)
+    assert start_function().invoke(state_change()) == answer("removed", *REMOVING, note=STILL_ASKED)
     assert configured.state("demo") == NOTHING
 
 
@@ -392,7 +395,7 @@ def test_a_removal_that_waits_is_finished_by_remove_too(configured: LocalAws, fu
     assert function.invoke(remove()) == skipped("not-in-service")
     configured.settle()
 
-    assert function.invoke(remove()) == answer("removed", *REMOVING)
+    assert function.invoke(remove()) == answer("removed", *REMOVING, note=STILL_ASKED)
     assert configured.state("demo") == NOTHING
 
 
@@ -401,7 +404,7 @@ def test_apply_calls_a_removal_that_waits_off(configured: LocalAws, function: Fu
     function.invoke(remove())
     configured.settle()
 
-    assert function.invoke(apply()) == answer("configured", registered(), delete_action(REMOVAL_MARK))
+    assert function.invoke(apply()) == answer("configured", delete_action(REMOVAL_MARK), registered())
     assert configured.state("demo") == scaling()
     settled(configured, function)
 
@@ -457,7 +460,7 @@ def test_a_deletion_at_zero_waits_for_no_instance(configured: LocalAws, function
 def test_a_deletion_without_an_alarm_leaves_no_target(
     aws: LocalAws, function: Function, fresh: Function
 ) -> None:
-    aws.create_endpoint("demo", tags=tags(min_capacity="1"))
+    aws.create_endpoint("demo", tags=tags(min_capacity="1", idle_timeout="none"))
     function.invoke(state_change())
     aws.delete_endpoint("demo", deregister=False)
 
@@ -507,7 +510,8 @@ def test_endpoints_whose_names_begin_alike_do_not_mix(
 
     answered = fresh.invoke(remove() if leave == "removed" else state_change())
 
-    assert answered == answer("removed", *REMOVING)
+    note = {"note": STILL_ASKED} if leave == "removed" else {}
+    assert answered == answer("removed", *REMOVING, **note)
     assert {name: aws.state(name) for name in names} == {
         name: NOTHING if name == "demo" else scaling(name) for name in names
     }
