@@ -187,6 +187,8 @@ lint: $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(EXECUTABLE_NEEDS) ## Check fo
 	@$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --compact --quiet
 # Validation needs the name of some Region, but neither an account nor a network.
 	@AWS_DEFAULT_REGION=eu-west-1 $(VENV)/bin/sam validate --lint
+# The workflows, by what their files alone tell.
+	@$(VENV)/bin/zizmor --offline --quiet .github
 
 .PHONY: fmt
 fmt: STEPS := 3
@@ -230,6 +232,35 @@ stackset: $(VENV)/.lint-stamp ## Make what StackSets need of what `make build` h
 	$(if $(BUCKET),,$(error BUCKET is needed: the name of the buckets for the code, without -Region at its end))
 	$(call step,2,Template and code for many accounts and Regions)
 	@$(PYTHON) -m tools.packaging.stackset --executable target/lambda/$(NAME)/bootstrap --bucket $(BUCKET) --to target/stackset
+
+.PHONY: dist
+dist: STEPS := 5
+dist: BUILD_STEP := 2
+dist: CROSS_STEP := 3
+dist: $(VENV)/.lint-stamp $(VENV)/.build-stamp $(VENV)/.cross-stamp ## Make a release in target/dist: zips, templates, sums, installer
+	$(call step,4,Release builds (about 11 minutes the first time for each kind of processors))
+# Always linked with zig, against Lambda's C library and not this machine's. A folder of its own, and paths without this
+# machine's: the same commit gives the same bytes.
+	@for machine in arm64:aarch64 x86_64:x86_64; do \
+		target=$${machine#*:}-unknown-linux-gnu; \
+		if [ -d "$$(rustc --print sysroot)/lib/rustlib/$$target" ]; then \
+			$(IN_VENV) CARGO_TARGET_DIR=target/release-$${machine%%:*} \
+				CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/src$$(printf '\037')--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo" \
+				cargo lambda build --release --locked --target "$$target.2.34" \
+				--lambda-dir target/release-$${machine%%:*}/lambda || exit 1; \
+		else \
+			echo "no standard library for $$target here (rustup target add $$target): the release is without $${machine%%:*}" >&2; \
+			rm -rf target/release-$${machine%%:*}; \
+		fi; \
+	done
+	$(call step,5,Release in target/dist (seconds))
+	@$(PYTHON) -m tools.packaging.dist target/release-*/lambda/$(NAME)/bootstrap --to target/dist
+
+.PHONY: terraform
+terraform: STEPS := 2
+terraform: $(VENV)/.lint-stamp ## Make the variables of the Terraform module of the template's parameters
+	$(call step,2,terraform/variables.tf)
+	@$(PYTHON) -m tools.packaging.terraform
 
 .PHONY: logs
 logs: STEPS := 2
