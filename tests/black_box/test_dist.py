@@ -218,7 +218,8 @@ def test_a_file_of_another_sum_is_not_deployed(made: Path, tmp_path: Path, name:
         file.write(b" ")
     done = install(copy, tmp_path)
     assert (done.returncode, done.calls) == (1, [])
-    assert name in done.stderr and "a file is not the one of the release" in done.stderr
+    assert name in done.stderr
+    assert "a file is not the one of the release" in done.stderr
 
 
 def test_without_credentials_it_says_what_helps(made: Path, tmp_path: Path) -> None:
@@ -239,7 +240,8 @@ def test_without_credentials_it_says_what_helps(made: Path, tmp_path: Path) -> N
 def test_a_stack_that_takes_no_update_is_named(made: Path, tmp_path: Path, status: str, what: str) -> None:
     done = install(made, tmp_path, STACK_STATUS=status)
     assert (done.returncode, deployments(done)) == (1, [])
-    assert status in done.stderr and what in done.stderr
+    assert status in done.stderr
+    assert what in done.stderr
 
 
 def test_a_deployment_that_fails_says_where_the_reason_is(made: Path, tmp_path: Path) -> None:
