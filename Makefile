@@ -27,6 +27,10 @@ CHECKOV := $(VENV)/checkov
 # The paths below, and those of the demo and the tests, hold whatever the machine's own setting is.
 export CARGO_TARGET_DIR := target
 export SAM_CLI_TELEMETRY := 0
+# What a machine's own configuration adds, such as target-cpu=native, must not get into what runs elsewhere. An empty
+# RUSTFLAGS wins over cargo's configuration files, and CARGO_ENCODED_RUSTFLAGS would win over it.
+export RUSTFLAGS :=
+unexport CARGO_ENCODED_RUSTFLAGS
 
 # Which build of the executable the demo and the tests drive: debug is built sooner, release is what is deployed.
 PROFILE ?= debug

@@ -215,6 +215,46 @@ def test_what_lambda_cannot_run_is_refused(content: bytes) -> None:
         architecture(content)
 
 
+@pytest.mark.parametrize(("needed", "refused"), [("2.17", None), ("2.34", None), ("2.35", "GLIBC_2.35")])
+def test_what_is_linked_for_a_newer_library_than_that_of_lambda_is_refused(
+    tmp_path: Path, needed: str, refused: str | None
+) -> None:
+    content = executable(0x3E) + b"\0GLIBC_2.2.5\0GLIBC_" + needed.encode() + b"\0libc.so.6\0"
+    (tmp_path / "bootstrap").write_bytes(content)
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "tools.packaging.stackset", "--executable", tmp_path / "bootstrap"),
+            *("--bucket", BUCKET, "--to", tmp_path / "stackset"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == (2 if refused else 0)
+    assert not refused or refused in ended.stderr
+
+
+def test_what_a_machine_adds_to_builds_stays_out_of_them(tmp_path: Path) -> None:
+    """cargo itself is stood in for by what shows its environment."""
+    (tmp_path / "cargo").write_text("#!/bin/sh\nenv\n")
+    (tmp_path / "cargo").chmod(0o755)
+    shown = subprocess.run(
+        ["make", "--silent", "build", "--old-file=.venv/.build-stamp", "--old-file=.venv/.cross-stamp"],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "RUSTFLAGS": "-C target-cpu=native",
+            "CARGO_ENCODED_RUSTFLAGS": "-Ctarget-cpu=native",
+        },
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert "RUSTFLAGS=" in shown
+    assert not [line for line in shown if "target-cpu=native" in line]
+
+
 def test_the_deployment_package_is_the_same_each_time_and_can_be_run(tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
         archive(executable(0xB7), tmp_path / name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ FUNCTION = "Function"
 # The `e_machine` of an ELF header, by Lambda's names.
 MACHINES = {0xB7: "arm64", 0x3E: "x86_64"}
 
+# Of Amazon Linux 2023, on which provided.al2023 runs: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+GLIBC_OF_LAMBDA = (2, 34)
+
 
 def architecture(executable: bytes) -> str:
     """The processors that it runs on."""
@@ -33,6 +37,16 @@ def architecture(executable: bytes) -> str:
     if executable[:4] != b"\x7fELF" or machine not in MACHINES:
         raise ValueError("the executable is none for Linux on arm64 or x86_64")
     return MACHINES[machine]
+
+
+def needs_newer_library(executable: bytes) -> str | None:
+    """The version of glibc that it needs and Lambda's machines don't have: it was linked for the builder's own.
+
+    The names of the versions that it needs stand in its table of strings.
+    """
+    needed = {(int(major), int(minor)) for major, minor in re.findall(rb"\0GLIBC_(\d+)\.(\d+)", executable)}
+    newest = max(needed, default=GLIBC_OF_LAMBDA)
+    return f"GLIBC_{newest[0]}.{newest[1]}" if newest > GLIBC_OF_LAMBDA else None
 
 
 def processed(template: str, bucket: str, key: str, built_for: str) -> dict[str, Any]:
@@ -73,6 +87,11 @@ def main() -> None:
     given = parser.parse_args()
 
     executable = given.executable.read_bytes()
+    if newer := needs_newer_library(executable):
+        parser.error(
+            f"the executable needs {newer} and Lambda has GLIBC_2.34: it is linked for this machine. "
+            "Build it for another machine, with ARCH, or by `sam build`; both link with zig"
+        )
     # Another name for another build, or CloudFormation would see no change in an update.
     key = f"{NAME}-{hashlib.sha256(executable).hexdigest()[:16]}.zip"
     template = processed(given.template.read_text(), given.bucket, key, architecture(executable))
