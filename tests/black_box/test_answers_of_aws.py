@@ -1,0 +1,154 @@
+"""Holds: an answer of AWS that is incomplete, old or refused does no more harm than it has to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support import ENABLED, NOTHING, Json, failure, skipped, state_change, tags, written
+
+from local.aws import LocalAws
+from local.faults import Fault
+from local.runtime import Function
+
+
+def changed(**members: Any) -> Callable[[Json], Json]:
+    return lambda found: {**found, **members}
+
+
+@pytest.mark.parametrize("members", [{"ProductionVariants": []}, {"ProductionVariants": [{}]}])
+@pytest.mark.parametrize("payload", [state_change(), {"action": "sweep"}], ids=["event", "sweep"])
+def test_an_endpoint_in_service_without_variants_loses_nothing(
+    aws: LocalAws, function: Function, members: Json, payload: Json
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(state_change())
+    before = aws.state("demo")
+    assert before != NOTHING
+    aws.amendments = {"DescribeEndpoint": changed(**members)}
+    aws.clear_calls()
+
+    assert failure(function, payload).error_type == "AwsServerError"
+
+    assert written(aws) == []
+    assert aws.state("demo") == before
+
+
+def test_a_time_zone_that_aws_refuses_is_the_problem_of_its_tag(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo", tags=tags(warm_hours="MON-FRI 08:00-18:00 Europe/Berlin"))
+    aws.faults = [Fault("PutScheduledAction", "time_zone_refused")]
+
+    answer = function.invoke(state_change())
+
+    assert answer["outcome"] == "invalid"
+    [problem] = answer["problems"]
+    assert (problem["tag"], problem["value"]) == (
+        "scale-to-zero:warm-hours",
+        "MON-FRI 08:00-18:00 Europe/Berlin",
+    )
+    assert "Invalid timezone" in problem["problem"]
+    # All else is in place.
+    state = aws.state("demo")
+    assert state["policies"] and state["alarms"] and not state["actions"]
+
+
+def test_one_refused_window_costs_only_itself(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint(
+        "demo",
+        tags=ENABLED
+        | {
+            "scale-to-zero:warm-hours.day": "MON-FRI 08:00-18:00 Europe/Berlin",
+            "scale-to-zero:warm-hours.night": "MON-FRI 20:00-22:00 Asia/Tokyo",
+        },
+    )
+    aws.faults = [
+        Fault("PutScheduledAction", "time_zone_refused", when=lambda it: it["Timezone"] == "Asia/Tokyo")
+    ]
+
+    answer = function.invoke(state_change())
+
+    assert [it["tag"] for it in answer["problems"]] == ["scale-to-zero:warm-hours.night"]
+    assert len(aws.state("demo")["actions"]["AllTraffic"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["access_denied", "missing_permissions", "limit_exceeded"])
+def test_another_refusal_of_an_action_is_a_failure(aws: LocalAws, function: Function, kind: str) -> None:
+    aws.create_endpoint("demo", tags=tags(warm_hours="MON-FRI 08:00-18:00 Europe/Berlin"))
+    aws.faults = [Fault("PutScheduledAction", kind)]
+
+    assert failure(function, state_change()).error_type in ("AccessDenied", "LimitExceeded")
+
+
+def test_a_policy_with_another_arn_takes_its_alarm_along(aws: LocalAws, function: Function) -> None:
+    """Only the wake policy has drifted; its alarm is as it should be, but for the policy that it drives."""
+    aws.create_endpoint("demo", tags=tags(wake_instances="1"))
+    function.invoke(state_change())
+    aws.retag("demo", tags(wake_instances="2"))
+    moved = "arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:moved:policyName/scale-to-zero-wake"
+    aws.amendments = {
+        "PutScalingPolicy": lambda found: (
+            {**found, "PolicyARN": moved} if found["PolicyARN"].endswith("wake") else found
+        )
+    }
+    aws.clear_calls()
+
+    function.invoke(state_change())
+
+    put = [call.params for call in aws.calls if call.operation == "PutMetricAlarm"]
+    assert moved in [action for alarm in put for action in alarm["AlarmActions"]]
+
+
+MANAGED = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 4}
+
+
+def variants_with(scaling: Json) -> Callable[[Json], Json]:
+    return lambda found: {
+        **found,
+        "ProductionVariants": [
+            {**it, "ManagedInstanceScaling": scaling} for it in found["ProductionVariants"]
+        ],
+    }
+
+
+def test_an_old_asynchronous_endpoint_with_managed_instance_scaling_is_managed(
+    aws: LocalAws, function: Function
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    aws.amendments = {"DescribeEndpoint": variants_with(MANAGED)}
+
+    assert function.invoke(state_change())["outcome"] == "configured"
+
+
+def without_models(found: Json) -> Json:
+    variants = [
+        {key: value for key, value in it.items() if key != "ModelName"} for it in found["ProductionVariants"]
+    ]
+    return {**found, "ExecutionRoleArn": "arn:aws:iam::123456789012:role/r", "ProductionVariants": variants}
+
+
+@pytest.mark.parametrize("managed", [True, False], ids=["managed", "not managed"])
+def test_an_endpoint_of_components_is_told_what_it_needs(
+    aws: LocalAws, function: Function, managed: bool
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED, asynchronous=False)
+    aws.amendments = {"DescribeEndpointConfig": without_models}
+    if managed:
+        aws.amendments["DescribeEndpoint"] = variants_with(MANAGED)
+
+    answer = function.invoke(state_change())
+
+    assert {key: answer[key] for key in ("endpoint", "outcome", "reason")} == skipped(
+        "managed-instance-scaling"
+    )
+    for trap in ("MinInstanceCount 0", "inference-component/", "NoCapacityInvocationFailures >= 1"):
+        assert trap in answer["note"]
+
+
+def test_a_real_time_endpoint_with_its_own_model_is_not_async_whatever_scaling_it_has(
+    aws: LocalAws, function: Function
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED, asynchronous=False)
+    aws.amendments = {"DescribeEndpoint": variants_with(MANAGED)}
+
+    assert function.invoke(state_change())["reason"] == "not-async"
