@@ -18,6 +18,7 @@ mod settings;
 mod status;
 mod values;
 mod warm;
+mod zones;
 
 use std::collections::BTreeMap;
 

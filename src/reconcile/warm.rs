@@ -14,6 +14,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::names::{warm_end, warm_start};
 use super::scaling::ScheduledAction;
+use super::zones::canonical;
 
 /// The windows of one endpoint by their labels; the one of the tag without a label has an empty one.
 pub type WarmHours = BTreeMap<String, WarmWindow>;
@@ -85,7 +86,7 @@ impl WarmWindow {
         let unknown = || {
             format!("must end with a time zone of the IANA database such as Europe/Berlin or UTC, and {zone:?} is none")
         };
-        let zone = TimeZone::get(zone).ok().filter(|zone| zone.iana_name().is_some()).ok_or_else(unknown)?;
+        let zone = real_zone(zone).ok_or_else(unknown)?;
         Ok(Self { days, opens, closes, zone })
     }
 
@@ -126,6 +127,14 @@ impl WarmWindow {
             min_capacity,
         }
     }
+}
+
+/// The zone of this name, in whatever case. `None` for names that are of no place: `Factory` stands for a clock that nobody
+/// has set.
+fn real_zone(name: &str) -> Option<TimeZone> {
+    let known = TimeZone::get(name).ok()?;
+    let name = canonical(known.iana_name()?);
+    (name != "Factory").then(|| TimeZone::get(name).ok()).flatten()
 }
 
 /// `24:00` is the end of the day. Two equal times are refused, as they could mean a whole day or none.
@@ -281,6 +290,8 @@ mod tests {
             assert!(problem.starts_with("must ") && problem.contains(says), "{text:?}: {problem}");
         }
         assert_eq!(window(" MON  08:00-18:00 europe/berlin"), window("MON 08:00-18:00 Europe/Berlin"));
+        assert_eq!(window("MON 08:00-18:00 us/eastern"), window("MON 08:00-18:00 America/New_York"));
+        assert!(WarmWindow::parse("MON 08:00-18:00 Factory").is_err());
     }
 
     /// Whether the window is open at each time, of which the second of two neighbours is a second later.
