@@ -26,7 +26,7 @@ const LONGEST_DELAY: u64 = 900;
 
 /// How long a message that has failed stands for its endpoint's other copies: longer than it stays hidden in the queue,
 /// which is an hour and a half with the longest time-out.
-const STANDS_FOR_COPIES: Duration = Duration::from_secs(3 * 3600);
+const STANDS_FOR_COPIES: Duration = Duration::from_hours(3);
 
 /// Whoever brought a payload.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +42,13 @@ pub(crate) enum Origin<'a> {
 impl Origin<'_> {
     fn can_be_put_off(self, invocation: &Invocation) -> bool {
         match (self, invocation) {
-            (Self::Person, _) => false,
             (Self::Queue(_, times), _) if times >= MOST_TIMES_PUT_OFF => false,
             (Self::Event(_) | Self::Queue(..), Invocation::Endpoint { verb, .. }) => *verb != Verb::Plan,
             (Self::Queue(..), Invocation::Fleet { verb, .. }) => *verb != FleetVerb::Plan,
             // The next sweep comes anyway.
-            (Self::Event(_), Invocation::Fleet { .. }) => false,
-            (
+            (Self::Event(_), Invocation::Fleet { .. })
+            | (Self::Person, _)
+            | (
                 _,
                 Invocation::Explain { .. }
                 | Invocation::Advise { .. }

@@ -114,6 +114,7 @@ impl Config {
     ///
     /// # Errors
     /// All variables that can't be used.
+    #[expect(clippy::too_many_lines, reason = "one variable after the other")]
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfiguration> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
@@ -122,7 +123,7 @@ impl Config {
             problems.push(BadVariable { variable, value, problem });
         };
         let mut given_way = Vec::new();
-        let mut give_way = |variable: &str, value: &str, problem: &str| {
+        let mut yields = |variable: &str, value: &str, problem: &str| {
             let (variable, value, problem) = (variable.to_owned(), value.to_owned(), problem.to_owned());
             given_way.push(BadVariable { variable, value, problem });
         };
@@ -163,7 +164,7 @@ impl Config {
             match value.parse::<i32>() {
                 Ok(count) if count > capacity_limit && defaults.set(key, &value, LARGEST_CAPACITY).is_ok() => {
                     _ = defaults.set(key, &capacity_limit.to_string(), capacity_limit);
-                    give_way(&variable, &value, &problem);
+                    yields(&variable, &value, &problem);
                 }
                 _ => refuse(&variable, &value, &problem),
             }
@@ -182,7 +183,7 @@ impl Config {
                 let largest = defaults.max_capacity;
                 let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {largest}");
                 _ = defaults.set(key, &largest.to_string(), largest);
-                give_way(&default_variable(key), &count.to_string(), &problem);
+                yields(&default_variable(key), &count.to_string(), &problem);
             }
         }
         let work_queue_url = lookup("WORK_QUEUE_URL");
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_that_do_not_go_together_give_way_to_the_nearest_that_do() {
+    fn defaults_that_do_not_go_together_yields_to_the_nearest_that_do() {
         for (variables, min, max, warm) in [
             (&[("DEFAULT_MIN_CAPACITY", "6")][..], 5, 5, 1),
             (&[("DEFAULT_MAX_CAPACITY", "101")], 0, 100, 1),

@@ -148,10 +148,9 @@ fn left_behind<'a>(
 ) -> impl Iterator<Item = (AlarmKind, &'a Alarm)> {
     let alarms = observed.scaling.get(&plan.variant).into_iter().flat_map(|scaling| &scaling.alarms);
     let is_changed = |kind: AlarmKind| {
-        plan.changes.iter().any(|change| match change {
-            Change::PutMetricAlarm(other, _) => *other == kind,
-            Change::DeleteAlarms(kinds) => kinds.contains(&kind),
-            _ => false,
+        plan.changes.iter().any(|change| {
+            matches!(change, Change::PutMetricAlarm(other, _) if *other == kind)
+                || matches!(change, Change::DeleteAlarms(kinds) if kinds.contains(&kind))
         })
     };
     alarms.filter(move |(kind, _)| kind.policy() == name && !is_changed(**kind)).map(|(kind, alarm)| (*kind, alarm))

@@ -36,10 +36,8 @@ pub enum ApiErrorKind {
 impl ApiErrorKind {
     /// By AWS's error code and message.
     pub(super) fn of(code: &str, message: &str) -> Self {
-        match Self::of_code(code) {
-            Self::Rejected => Self::of_wrapped(message).unwrap_or(Self::Rejected),
-            kind => kind,
-        }
+        let kind = Self::of_code(code);
+        if kind == Self::Rejected { Self::of_wrapped(message).unwrap_or(kind) } else { kind }
     }
 
     /// By AWS's error code, as the service models and the API references of the services spell them.

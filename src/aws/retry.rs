@@ -37,7 +37,13 @@ impl ClassifyRetry for ByErrorCode {
             _ => match ApiErrorKind::of(code, message) {
                 ApiErrorKind::Throttled => RetryAction::throttling_error(),
                 ApiErrorKind::ConcurrentUpdate | ApiErrorKind::ServerError => RetryAction::transient_error(),
-                _ => RetryAction::NoActionIndicated,
+                ApiErrorKind::AccessDenied
+                | ApiErrorKind::NotAuthenticated
+                | ApiErrorKind::LimitExceeded
+                | ApiErrorKind::NotFound
+                | ApiErrorKind::Rejected
+                | ApiErrorKind::NoAnswer
+                | ApiErrorKind::ForeignAnswer => RetryAction::NoActionIndicated,
             },
         }
     }

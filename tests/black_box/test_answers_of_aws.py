@@ -50,7 +50,9 @@ def test_a_time_zone_that_aws_refuses_is_the_problem_of_its_tag(aws: LocalAws, f
     assert "Invalid timezone" in problem["problem"]
     # All else is in place.
     state = aws.state("demo")
-    assert state["policies"] and state["alarms"] and not state["actions"]
+    assert state["policies"]
+    assert state["alarms"]
+    assert not state["actions"]
 
 
 def test_one_refused_window_costs_only_itself(aws: LocalAws, function: Function) -> None:

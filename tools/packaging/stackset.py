@@ -40,7 +40,7 @@ def architecture(executable: bytes) -> str:
 
 
 def needs_newer_library(executable: bytes) -> str | None:
-    """The version of glibc that it needs and Lambda's machines don't have: it was linked for the builder's own.
+    """The version of glibc that it needs and Lambda doesn't have: it was linked for the builder's machine.
 
     The names of the versions that it needs stand in its table of strings.
     """
