@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on had better stop where it stands")]
 
 mod by_hand;
+mod interleaved;
 mod model;
 mod status;
 
@@ -238,13 +239,7 @@ proptest! {
     #[test]
     fn taking_the_function_away_strands_nothing_and_leaves_nothing(mut account in any_account(good_tags())) {
         prop_assume!(!account.is_stranded());
-        // Where the tags ask for an instance anyway, or another owner uses the target too, nothing marks a removal that
-        // waits for its instance: the event follows the tags, and it takes a second removal.
-        let keeps_an_instance =
-            matches!(rules().read(&account.tags), Ok(Wish::Managed(settings)) if settings.min_capacity > 0);
-        let is_shared = !account.observed(&variant_name("AllTraffic")).foreign.is_empty();
-        let last = if keeps_an_instance || is_shared { Request::Remove } else { Request::Event };
-        for request in [Request::Remove, Request::Event, last] {
+        for request in [Request::Remove, Request::Event] {
             account.invoke(request, &rules(), usize::MAX, |account, change| {
                 assert!(!account.is_stranded(), "stranded by {change:?}");
             });

@@ -70,6 +70,8 @@ pub(crate) struct Account {
     /// The live variant and how many instances it runs; `None` when the endpoint doesn't exist.
     pub(crate) endpoint: Option<(VariantName, i32)>,
     pub(crate) updating: bool,
+    /// AWS has no capacity: an order for more instances is taken, and comes to nothing.
+    pub(crate) starts_fail: bool,
     pub(crate) tags: Tags,
     pub(crate) resources: BTreeMap<VariantName, Resources>,
     pub(crate) now: Timestamp,
@@ -81,6 +83,7 @@ impl Account {
         Self {
             endpoint: Some((variant_name(variant), instances)),
             updating: false,
+            starts_fail: false,
             tags,
             resources: BTreeMap::new(),
             now: Timestamp::UNIX_EPOCH,
@@ -173,7 +176,8 @@ impl Account {
                 if target.min_capacity > target.max_capacity {
                     return Err("MinCapacity is above MaxCapacity");
                 }
-                *instances = (*instances).clamp(target.min_capacity, target.max_capacity);
+                let ordered = (*instances).clamp(target.min_capacity, target.max_capacity);
+                *instances = if self.starts_fail { ordered.min(*instances) } else { ordered };
                 resources.target = Some(target.clone());
             }
             Change::PutScalingPolicy(name, policy) => {
