@@ -37,18 +37,26 @@ def each(member: str, change: Callable[[Answer], object]) -> Callable[[Answer], 
     return amend
 
 
+WITHOUT_FLAG = policies(lambda it: it.pop("DisableScaleIn"), "TargetTrackingScaling")
+WITHOUT_AGGREGATION = policies(lambda it: it.pop("MetricAggregationType"), "StepScaling")
+WITHOUT_COOLDOWNS = policies(
+    lambda it: (it.pop("ScaleInCooldown"), it.pop("ScaleOutCooldown")), "TargetTrackingScaling"
+)
+
+
+def pop_average(policy: Answer) -> None:
+    if policy["MetricAggregationType"] == "Average":
+        del policy["MetricAggregationType"]
+
+
 NO_DRIFT: dict[str, tuple[str, Callable[[Answer], Answer]]] = {
-    "target tracking without its flag": (
-        "DescribeScalingPolicies",
-        policies(lambda it: it.pop("DisableScaleIn"), "TargetTrackingScaling"),
-    ),
     "target tracking without cooldowns, which default to what we send": (
         "DescribeScalingPolicies",
-        policies(lambda it: (it.pop("ScaleInCooldown"), it.pop("ScaleOutCooldown")), "TargetTrackingScaling"),
+        WITHOUT_COOLDOWNS,
     ),
-    "step scaling without its aggregation": (
+    "step scaling without its aggregation, where that is the average": (
         "DescribeScalingPolicies",
-        policies(lambda it: it.pop("MetricAggregationType"), "StepScaling"),
+        policies(pop_average, "StepScaling"),
     ),
     "a target without its suspended state": (
         "DescribeScalableTargets",
@@ -82,13 +90,35 @@ def test_what_aws_leaves_out_or_fills_in_is_no_drift(
     assert aws.writes() == []
 
 
-def test_a_default_that_differs_from_what_the_tags_ask_for_is_a_drift(
-    aws: LocalAws, function: Function
-) -> None:
-    """The counterpart: the same answer, where the tags ask for another cooldown than AWS's default."""
-    aws.create_endpoint("demo", tags=ENABLED | {"scale-to-zero:scale-in-cooldown": "60s"})
+def test_target_tracking_without_its_flag_scales_in(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo", tags=ENABLED | {"scale-to-zero:idle-timeout": "none"})
     function.invoke(apply())
-    operation, amend = NO_DRIFT["target tracking without cooldowns, which default to what we send"]
-    aws.amendments = {operation: amend}
+    aws.amendments = {"DescribeScalingPolicies": WITHOUT_FLAG}
+    aws.clear_calls()
 
-    assert function.invoke(apply())["outcome"] == "configured"
+    assert function.invoke(apply())["outcome"] == "unchanged"
+    assert aws.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "amend", "policy"),
+    [
+        pytest.param(
+            {"scale-to-zero:scale-in-cooldown": "60s"}, WITHOUT_COOLDOWNS, "backlog", id="another cooldown"
+        ),
+        pytest.param({}, WITHOUT_FLAG, "backlog", id="no scaling in"),
+        pytest.param({}, WITHOUT_AGGREGATION, "wake", id="the maximum"),
+    ],
+)
+def test_a_default_that_differs_from_what_is_asked_for_is_a_drift(
+    aws: LocalAws, function: Function, tags: dict[str, str], amend: Callable[[Answer], Answer], policy: str
+) -> None:
+    """The counterpart: the same answers, where something else than AWS's default is asked for."""
+    aws.create_endpoint("demo", tags=ENABLED | tags)
+    function.invoke(apply())
+    aws.amendments = {"DescribeScalingPolicies": amend}
+
+    answered = function.invoke(apply())
+    assert answered["outcome"] == "configured"
+    put = [change["policyName"] for change in answered["variants"][0]["changes"]]
+    assert put == [f"scale-to-zero-{policy}"]

@@ -87,6 +87,21 @@ SETTINGS = [
     ),
     ("wake true", {"wake": "true"}, scaling()),
     ("wake false", {"wake": "false"}, scaling(wake=False)),
+    *(
+        (f"wake {value}", {"wake": value}, scaling(wake=wakes))
+        for values, wakes in [
+            (("True", "yes", "YES", "on", "1"), True),
+            (("FALSE", "no", "Off", "0"), False),
+        ]
+        for value in values
+    ),
+    ("enabled On", {"enabled": "On"}, scaling()),
+    ("takeover YES", {"takeover": "YES"}, scaling()),
+    ("pause No", {"pause": "No"}, scaling()),
+    ("wake-instances auto", {"wake_instances": "auto"}, scaling()),
+    ("wake-instances Auto", {"wake_instances": "Auto"}, scaling()),
+    ("max-capacity 1, with nothing to climb to", {"max_capacity": "1"}, scaling(target=capacity(0, 1))),
+    ("idle-timeout none", {"idle_timeout": "none"}, scaling(idle=None)),
     ("wake-instances 3", {"wake_instances": "3"}, scaling(wake_instances=3)),
     ("pause false", {"pause": "false"}, scaling()),
     ("pause scale-in", {"pause": "scale-in"}, scaling(target=capacity(scale_in=True))),
@@ -148,7 +163,9 @@ def test_any_tag_of_the_prefix_opts_in(aws: LocalAws, function: Function, settin
 @pytest.mark.parametrize(
     ("settings", "changes"),
     [
-        pytest.param({"max_capacity": "3"}, [registered(0, 3)], id="max-capacity"),
+        pytest.param(
+            {"max_capacity": "3"}, [registered(0, 3), put_wake_policy(max_capacity=3)], id="max-capacity"
+        ),
         pytest.param(
             {"backlog_per_instance": "2"},
             [put_alarm("ladder", ladder_alarm(target=2.0)), put_backlog_policy(target=2.0)],
@@ -195,22 +212,37 @@ def test_a_changed_tag_causes_just_the_writes_it_needs_and_so_does_its_way_back(
     assert aws.state("demo") == scaling()
 
 
-def test_lowering_min_capacity_to_zero_puts_the_way_to_wake_in_place_first(
+def test_lowering_min_capacity_to_zero_puts_the_way_to_wake_in_place_before_the_way_to_zero(
     aws: LocalAws, function: Function
 ) -> None:
+    """Until the idle policy is put, it keeps the one instance, whatever the target allows."""
     aws.create_endpoint("demo", tags=tags(min_capacity="1"))
     function.invoke(apply())
 
     aws.untag("demo", [f"{PREFIX}min-capacity"])
     assert function.invoke(apply()) == answer(
-        "configured", put_wake_policy(), *put_wake_alarms(), registered(), put_idle_policy()
+        "configured", registered(), put_wake_policy(), *put_wake_alarms(), put_idle_policy()
     )
     assert aws.state("demo") == scaling()
+
+
+def test_where_target_tracking_scales_in_the_way_to_wake_comes_before_the_lower_minimum(
+    aws: LocalAws, function: Function
+) -> None:
+    aws.create_endpoint("demo", tags=tags(min_capacity="1", idle_timeout="none"))
+    function.invoke(apply())
+
+    aws.untag("demo", [f"{PREFIX}min-capacity"])
+    assert function.invoke(apply()) == answer(
+        "configured", put_wake_policy(), *put_wake_alarms(), registered()
+    )
+    assert aws.state("demo") == scaling(idle=None)
 
 
 # Bad tags.
 
 INTEGER = "must be an integer from {} to 100 (the CAPACITY_LIMIT of the deployment)"
+WAKE_INSTANCES = "must be auto or an integer from 1 to 100 (the CAPACITY_LIMIT of the deployment)"
 NUMBER = "must be a number above 0, such as 5 or 0.5"
 DURATION = "must be a duration such as 300s, 10m, 1h or plain seconds, 300"
 SWITCH = "must be true or false"
@@ -230,8 +262,8 @@ def unknown(nearest: str) -> str:
 
 
 BAD_TAGS = [
-    ("enabled", "yes", SWITCH),
-    ("enabled", "True", SWITCH),
+    ("enabled", "enabled", SWITCH),
+    ("enabled", "Ture", SWITCH),
     ("enabled", "", SWITCH),
     ("min-capacity", "-1", INTEGER.format(0)),
     ("min-capacity", "none", INTEGER.format(0)),
@@ -247,11 +279,12 @@ BAD_TAGS = [
     ("scale-in-cooldown", "-5m", DURATION),
     ("scale-out-cooldown", "", DURATION),
     ("scale-out-cooldown", "999999999h", DURATION),
-    ("wake", "1", SWITCH),
-    ("wake-instances", "0", INTEGER.format(1)),
-    ("wake-instances", "two", INTEGER.format(1)),
+    ("wake", "2", SWITCH),
+    ("wake-instances", "0", WAKE_INSTANCES),
+    ("wake-instances", "two", WAKE_INSTANCES),
+    ("wake-instances", "automatic", WAKE_INSTANCES),
     ("pause", "scale-out", "must be true, scale-in or false"),
-    ("takeover", "TRUE", SWITCH),
+    ("takeover", "t", SWITCH),
     ("max-capcity", "5", unknown("max-capacity")),
     ("Enabled", "true", unknown("enabled")),
     ("backlog", "5", unknown("backlog-per-instance")),
@@ -288,7 +321,7 @@ def test_a_bad_tag_is_named_with_its_value_and_what_would_be_accepted(
 ALL_BAD = {
     "Enabled": ("true", unknown("enabled")),
     "backlog-per-instance": ("five", NUMBER),
-    "enabled": ("on", SWITCH),
+    "enabled": ("y", SWITCH),
     "max-capacity": ("1000", INTEGER.format(1)),
     "max-capcity": ("5", unknown("max-capacity")),
     "min-capacity": ("-1", INTEGER.format(0)),
@@ -296,8 +329,8 @@ ALL_BAD = {
     "scale-in-cooldown": ("5 min", DURATION),
     "scale-out-cooldown": ("fast", DURATION),
     "takeover": ("please", SWITCH),
-    "wake": ("yes", SWITCH),
-    "wake-instances": ("0", INTEGER.format(1)),
+    "wake": ("awake", SWITCH),
+    "wake-instances": ("0", WAKE_INSTANCES),
 }
 
 
@@ -508,12 +541,12 @@ def test_no_tag_may_ask_for_more_than_the_capacity_limit(
 ) -> None:
     function = start_function(CAPACITY_LIMIT="3", **WITHOUT_STATUS_TAG)
     aws.create_endpoint("demo", tags=tags(max_capacity="4", wake_instances="4", min_capacity="4"))
-    problem = "must be an integer from {} to 3 (the CAPACITY_LIMIT of the deployment)"
+    problem = "an integer from {} to 3 (the CAPACITY_LIMIT of the deployment)"
 
     assert function.invoke(apply()) == refused(
-        ("max-capacity", "4", problem.format(1)),
-        ("min-capacity", "4", problem.format(0)),
-        ("wake-instances", "4", problem.format(1)),
+        ("max-capacity", "4", "must be " + problem.format(1)),
+        ("min-capacity", "4", "must be " + problem.format(0)),
+        ("wake-instances", "4", "must be auto or " + problem.format(1)),
     )
     assert written(aws) == []
 
@@ -551,7 +584,7 @@ def test_the_status_tag_is_no_setting_whatever_the_prefix(
         pytest.param({"tags": tags(enabled="false")}, "not-managed", id="opted out"),
         pytest.param({"asynchronous": False}, "not-async", id="real-time"),
         pytest.param({"instances": 7}, "invalid", id="with more instances than the default allows"),
-        pytest.param({"tags": tags(wake="no")}, "invalid", id="with bad tags"),
+        pytest.param({"tags": tags(wake="nope")}, "invalid", id="with bad tags"),
     ],
 )
 def test_a_function_that_manages_all_leaves_out_who_opts_out_or_cannot_be_managed(
@@ -577,7 +610,7 @@ BAD_VARIABLES = [
     ("DEFAULT_BACKLOG_PER_INSTANCE", "0"),
     ("DEFAULT_SCALE_IN_COOLDOWN", "soon"),
     ("DEFAULT_SCALE_OUT_COOLDOWN", "-1"),
-    ("DEFAULT_WAKE", "yes"),
+    ("DEFAULT_WAKE", "ja"),
     ("DEFAULT_WAKE_INSTANCES", "few"),
 ]
 
@@ -605,7 +638,7 @@ def test_a_bad_variable_stops_the_function_at_start_by_name(
 
 
 def test_all_bad_variables_are_named_at_once(aws: LocalAws, start_function: Callable[..., Function]) -> None:
-    function = start_function(MANAGE="some", DEFAULT_WAKE="yes", CAPACITY_LIMIT="-1")
+    function = start_function(MANAGE="some", DEFAULT_WAKE="ja", CAPACITY_LIMIT="-1")
 
     with pytest.raises(FunctionDied):
         function.wait_until_ready()
