@@ -14,15 +14,16 @@ use crate::payload::{self, FleetVerb, Invocation, Verb};
 use crate::reconcile::EndpointName;
 use crate::telemetry;
 
-/// How often work is put off before it counts as failed. With the delays below that is a quarter of an hour on average:
+/// How often work is put off before it counts as failed. With the delays below that is an hour and a half on average:
 /// longer than AWS's rates keep anything waiting that the queue's concurrency lets through.
-const MOST_TIMES_PUT_OFF: u32 = 5;
+const MOST_TIMES_PUT_OFF: u32 = 12;
 
 /// Seconds of the first delay, doubled with each further one up to the longest that SQS takes. Their jitter keeps what was
 /// refused together from coming back together.
 const SHORTEST_DELAY: u64 = 10;
 const LONGEST_FIRST_DELAY: u64 = 60;
 const LONGEST_DELAY: u64 = 900;
+const MOST_DOUBLINGS: u32 = 5;
 
 /// How long a message that has failed stands for its endpoint's other copies: longer than it stays hidden in the queue,
 /// which is an hour and a half with the longest time-out.
@@ -154,7 +155,7 @@ impl Function {
 }
 
 fn delay(times: u32) -> Duration {
-    let seconds = |first: u64| first.saturating_mul(1 << times.min(MOST_TIMES_PUT_OFF)).min(LONGEST_DELAY);
+    let seconds = |first: u64| first.saturating_mul(1 << times.min(MOST_DOUBLINGS)).min(LONGEST_DELAY);
     Duration::from_secs(fastrand::u64(seconds(SHORTEST_DELAY)..=seconds(LONGEST_FIRST_DELAY)))
 }
 

@@ -172,11 +172,11 @@ def test_work_is_put_off_longer_each_time_and_fails_in_the_end(
     queue.drain(impatient)
 
     waited = delays(aws)
-    assert len(waited) == 5
+    assert len(waited) == 12
     for times, delay in enumerate(waited):
-        assert 10 * 2**times <= delay <= min(60 * 2**times, 900)
+        assert min(10 * 2**times, 320) <= delay <= min(60 * 2**times, 900)
     [dead] = queue.dead_letters
-    assert json.loads(dead.body) == {"action": "reconcile", "endpoint": "demo", "putOff": 5}
+    assert json.loads(dead.body) == {"action": "reconcile", "endpoint": "demo", "putOff": 12}
     assert impatient.last_logs[-1]["error_type"] == BUSY[kind]
 
 
