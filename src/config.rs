@@ -58,6 +58,10 @@ pub struct BadVariable {
 }
 
 impl BadVariable {
+    fn new(variable: &str, value: &str, problem: &str) -> Self {
+        Self { variable: variable.to_owned(), value: value.to_owned(), problem: problem.to_owned() }
+    }
+
     /// In the words of whoever deploys the template, whose parameters these are.
     #[must_use]
     pub fn of_parameter(&self) -> String {
@@ -114,18 +118,15 @@ impl Config {
     ///
     /// # Errors
     /// All variables that can't be used.
-    #[expect(clippy::too_many_lines, reason = "one variable after the other")]
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfiguration> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
         let mut refuse = |variable: &str, value: &str, problem: &str| {
-            let (variable, value, problem) = (variable.to_owned(), value.to_owned(), problem.to_owned());
-            problems.push(BadVariable { variable, value, problem });
+            problems.push(BadVariable::new(variable, value, problem));
         };
         let mut given_way = Vec::new();
         let mut yields = |variable: &str, value: &str, problem: &str| {
-            let (variable, value, problem) = (variable.to_owned(), value.to_owned(), problem.to_owned());
-            given_way.push(BadVariable { variable, value, problem });
+            given_way.push(BadVariable::new(variable, value, problem));
         };
 
         let documented = Rules::default();
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_that_do_not_go_together_yields_to_the_nearest_that_do() {
+    fn defaults_that_do_not_go_together_give_way_to_the_nearest_that_do() {
         for (variables, min, max, warm) in [
             (&[("DEFAULT_MIN_CAPACITY", "6")][..], 5, 5, 1),
             (&[("DEFAULT_MAX_CAPACITY", "101")], 0, 100, 1),

@@ -207,7 +207,7 @@ fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Ref
         others.push(replay.corrected(factor, question.price));
     }
     let days = trace.until.as_secs_f64() / 86_400.0;
-    let (rows, reasons) = chosen(now, others, trace.until, question.price);
+    let (rows, reasons) = chosen(&now, &others, trace.until, question.price);
     let recommended = rows.iter().find(|row| row.recommended);
     let tags = recommended.map_or_else(Vec::new, |row| {
         row.settings.iter().map(|(key, value)| (format!("{}{key}", question.rules.tag_prefix), value.clone())).collect()
@@ -218,7 +218,7 @@ fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Ref
 }
 
 fn check_window(history: &History) -> Result<(), (Refusal, String)> {
-    let is_there = |series: &Series| series.iter().any(|value| value.is_some_and(|value| value.is_finite()));
+    let is_there = |series: &Series| series.iter().any(|value| value.is_some_and(f64::is_finite));
     if history.minutes == 0 || ![&history.processed, &history.samples, &history.backlog].into_iter().any(is_there) {
         return Err((Refusal::NoData, format!("CloudWatch has no datapoint in {} minutes", history.minutes)));
     }
@@ -308,7 +308,7 @@ fn compared(now: &Replay, cloudwatch: f64) -> Result<Model, (Refusal, String)> {
 }
 
 /// The row as now and the others that are worth showing, one of which may be recommended; and why.
-fn chosen(now: Replay, others: Vec<Replay>, span: Duration, price: Option<f64>) -> (Vec<Row>, Vec<String>) {
+fn chosen(now: &Replay, others: &[Replay], span: Duration, price: Option<f64>) -> (Vec<Row>, Vec<String>) {
     let months = span.as_secs_f64() / 3600.0 / HOURS_A_MONTH;
     let saves = |other: &Replay| now.instance_hours - other.instance_hours;
     let is_worth_it = |other: &Replay| {
@@ -320,11 +320,11 @@ fn chosen(now: Replay, others: Vec<Replay>, span: Duration, price: Option<f64>) 
         one.waited.cmp(&other.waited).then(one.wait_p99.cmp(&other.wait_p99)).then_with(|| fewest_hours(one, other))
     };
     let sound = || others.iter().filter(|other| other.stranded <= now.stranded);
-    let balanced = sound().filter(|other| other.hurts_nobody_of(&now) && is_worth_it(other)).min_by(fewest_hours);
+    let balanced = sound().filter(|other| other.hurts_nobody_of(now) && is_worth_it(other)).min_by(fewest_hours);
     let is_other = |other: &&Replay| balanced.is_none_or(|balanced| balanced.settings != other.settings);
     let thriftier = sound().filter(is_other).filter(|other| is_worth_it(other)).min_by(fewest_hours);
     let thriftier = thriftier.filter(|it| balanced.is_none_or(|balanced| it.instance_hours < balanced.instance_hours));
-    let quicker = sound().filter(|other| other.is_quicker_than(&now)).filter(is_other).min_by(least_waiting);
+    let quicker = sound().filter(|other| other.is_quicker_than(now)).filter(is_other).min_by(least_waiting);
     let mut reasons = Vec::new();
     match balanced {
         Some(it) => reasons.push(format!(

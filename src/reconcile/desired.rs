@@ -395,7 +395,7 @@ mod tests {
         }
     }
 
-    fn math<'a>(scaling: &'a Scaling, kind: AlarmKind) -> &'a MetricMath {
+    fn math(scaling: &Scaling, kind: AlarmKind) -> &MetricMath {
         match &scaling.alarms[&kind].input {
             AlarmInput::Expression(math) => math,
             AlarmInput::Metric(metric) => panic!("{kind:?} looks at {metric:?} alone"),

@@ -485,9 +485,8 @@ mod tests {
             (theirs(0, odd), 1, Some(ScalableTarget { suspended: odd, ..target(1, 5) })),
         ] {
             let (changes, _) = remove(&observed, Standing::Running(instances), Asked::ByTags);
-            let registered = changes.iter().find_map(|change| match change {
-                Change::RegisterScalableTarget(target) => Some(target.clone()),
-                _ => None,
+            let registered = changes.iter().find_map(|change| {
+                if let Change::RegisterScalableTarget(target) = change { Some(target.clone()) } else { None }
             });
             assert_eq!(registered, want, "{:?}", observed.target);
         }

@@ -158,7 +158,7 @@ impl ScalingPolicy {
         match self {
             Self::TargetTracking(tracking) => !tracking.disable_scale_in,
             Self::Step(step) => {
-                let least = if step.adjustment == Adjustment::ExactCapacity { 1 } else { 0 };
+                let least = i32::from(step.adjustment == Adjustment::ExactCapacity);
                 step.amounts().any(|amount| amount < least)
             }
         }

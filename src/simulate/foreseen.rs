@@ -102,10 +102,10 @@ mod tests {
 
     #[track_caller]
     fn assert_minutes(summary: &Summary, billed: u32, in_service: u32) {
-        let rounded = |hours: f64| (hours * 60.0).round();
+        let rounded = |hours: f64| format!("{:.0}", hours * 60.0);
         assert_eq!(
             [rounded(summary.instance_hours), rounded(summary.in_service_hours)],
-            [billed, in_service].map(f64::from)
+            [billed, in_service].map(|minutes| minutes.to_string())
         );
     }
 

@@ -257,7 +257,7 @@ mod tests {
             (summary.stranded(), summary.waited_over(seconds(10)), summary.waited_over(seconds(300))),
             (2, 5, 2)
         );
-        assert_eq!((summary.share_of_always_on() * 10.0).round(), 3.0);
+        assert_eq!(format!("{:.1}", summary.share_of_always_on()), "0.3");
         let both = want.clone().and(summary);
         assert_eq!((both.instance_hours, both.served, both.waits.len(), both.span), (6.0, 8, 10, seconds(72_000)));
         assert_eq!((both.weekly(6.0), both.weekly_count(both.killed)), (50.4, 16.8));

@@ -215,7 +215,8 @@ def test_removing_from_an_untagged_endpoint_is_skipped(aws: LocalAws, function: 
 # Payloads that make no sense.
 
 ACCEPTED = [
-    '{"action": "apply", "plan", "explain", "advise", "status", "wake", "sleep" or "remove", "endpoint": name}',
+    '{"action": "apply", "plan", "explain", "advise", "status", "wake", "sleep" or "remove", '
+    '"endpoint": name}',
     '{"action": "sweep", "plan", "status", "savings" or "remove"} for all endpoints',
     '"SageMaker Endpoint State Change" of aws.sagemaker',
     '"Tag Change on Resource" of aws.tag',

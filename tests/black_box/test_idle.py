@@ -289,7 +289,7 @@ def test_every_variant_has_a_policy_and_an_alarm_of_its_own(aws: LocalAws, funct
             variant: [
                 registered(),
                 put_wake_policy(),
-                put_wake_alarm(variant=variant),
+                *put_wake_alarms(variant=variant),
                 put_idle_policy(),
                 put_idle_alarm(variant=variant),
                 put_outward_policy(),

@@ -272,7 +272,7 @@ def test_every_variant_has_its_own_actions(aws: LocalAws, function: Function) ->
         variant: [
             registered(1),
             put_wake_policy(),
-            put_wake_alarm(variant=variant),
+            *put_wake_alarms(variant=variant),
             *put_actions(of),
             put_backlog_policy(),
         ]

@@ -53,7 +53,7 @@ fn one_request_wakes_an_endpoint_with_the_example_of_aws_in_207_seconds() {
     assert!(queued.contains(&850), "{queued:?}");
 }
 
-/// A worker of YomiToku, an OCR: from none to one and back by AWS's example. 2 to 3 minutes to the alarm, 3 to 5 until it
+/// A worker of `YomiToku`, an OCR: from none to one and back by AWS's example. 2 to 3 minutes to the alarm, 3 to 5 until it
 /// serves, and 15 minutes of quiet until it sleeps. That fits a world in which the backlog per instance is missing at zero:
 /// where it isn't, the low alarm has its fifteen datapoints from before.
 #[test]
