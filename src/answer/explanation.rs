@@ -39,7 +39,6 @@ pub fn finding_code(code: FindingCode) -> &'static str {
         FindingCode::NoCapacity => "no-capacity",
         FindingCode::Quota => "quota",
         FindingCode::Updating => "updating",
-        FindingCode::NoVariants => "no-variants",
         FindingCode::NotConfigured => "not-configured",
         FindingCode::Paused => "paused",
         FindingCode::WakeStuck => "wake-stuck",

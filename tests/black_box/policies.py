@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 Json = dict[str, Any]
@@ -144,12 +145,39 @@ def wake_alarm(endpoint: str = "demo", minutes: int = 2) -> Json:
     )
 
 
-def ladder_alarm(endpoint: str = "demo", target: float = 5.0) -> Json:
+def ladder_in_words(target: float = 5.0, most: int = 5) -> str:
+    """By counting requests one by one."""
+    share = min(1, 2 / target)
+    rungs: dict[int, list[int]] = {}
+    requests = 1
+    while most not in rungs:
+        started = min(most, ceil(share * requests) if requests > target else 1)
+        rungs.setdefault(started, []).append(requests)
+        requests += 1
+    said = []
+    for started, of in rungs.items():
+        if started == most:
+            words = f"{of[0]} or more start {started}"
+        elif len(of) == 1:
+            words = f"{of[0]} start {started}"
+        else:
+            words = f"{of[0]} {'or' if len(of) == 2 else 'to'} {of[-1]} start {started}"
+        said.append(words)
+    first = rungs[1][-1]
+    said[0] = (
+        "1 request starts 1 instance"
+        if first == 1
+        else f"1 {'or' if first == 2 else 'to'} {first} requests start 1 instance"
+    )
+    return f"Asleep, {', '.join(said)}."
+
+
+def ladder_alarm(endpoint: str = "demo", target: float = 5.0, most: int = 5) -> Json:
     waiting, backlog = "HasBacklogWithoutCapacity", "ApproximateBacklogSize"
     share = f"{min(1, 2 / target):.16g}"
     return _alarm(
         "wake",
-        "Starts as many instances as the backlog asks for when requests wait and none runs.",
+        ladder_in_words(target, most),
         "GreaterThanThreshold",
         0.0,
         1,
@@ -263,6 +291,9 @@ def put_alarm(kind: str, alarm: Json, endpoint: str = "demo", variant: str = VAR
         "datapointsToAlarm": alarm["DatapointsToAlarm"],
         "treatMissingData": alarm["TreatMissingData"],
         "policyName": alarm["AlarmActions"][0],
+        "description": alarm["AlarmDescription"],
+        "usdPerMonth": (len(alarm["Metrics"]) - 1 if "Metrics" in alarm else 1) / 10,
+        "priceOf": "2026-11-25",
     }
 
 

@@ -98,12 +98,6 @@ def fail_an_update_of_the_instance_type(world: World) -> None:
     world.aws.fail("demo", "the variant is a scalable target", "InService")
 
 
-def lose_the_variants(world: World) -> None:
-    """An answer that leaves them out."""
-    world.asleep()
-    world.aws.account().endpoint("demo").production_variants = []
-
-
 def put_anothers_things(world: World) -> None:
     world.create()
     autoscaling(world.aws, "register_scalable_target", MinCapacity=0, MaxCapacity=4)
@@ -567,14 +561,6 @@ CASES: dict[str, Case] = {
         "SageMaker is at work on endpoint demo, status Updating (variant AllTraffic runs 0 instances and is "
         "to have 1); nothing is written and AWS doesn't scale it until it is in service.",
         advice="wait until it is in service; a start took 7 to 15 minutes where it was measured",
-    ),
-    "no-variants": Case(
-        lose_the_variants,
-        ["no-variants"],
-        "all",
-        "Endpoint demo is in service, and SageMaker names no variant of it: whether it sleeps or wakes "
-        "isn't known.",
-        advice="look again in some minutes",
     ),
     "not-configured": Case(
         lambda world: world.create(),
@@ -1298,3 +1284,13 @@ def test_asking_changes_nothing_for_the_next_event(world: World) -> None:
     assert world.aws.state("demo") == NOTHING
     world.function.invoke(apply())
     assert written(world.aws) == CONFIGURING
+
+
+def test_an_answer_that_names_no_variant_is_no_good_news(world: World) -> None:
+    world.asleep()
+    world.aws.account().endpoint("demo").production_variants = []
+
+    error = failure(world.function, explain())
+
+    assert error.error_type == "AwsServerError"
+    assert "the answer has no ProductionVariants" in error.message

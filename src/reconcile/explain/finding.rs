@@ -44,7 +44,6 @@ pub enum FindingCode {
     NoCapacity,
     Quota,
     Updating,
-    NoVariants,
     NotConfigured,
     Paused,
     WakeStuck,

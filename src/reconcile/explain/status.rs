@@ -68,7 +68,7 @@ pub(super) fn no_variants(endpoint: &Endpoint) -> Finding {
         "Endpoint {} is in service, and SageMaker names no variant of it: whether it sleeps or wakes isn't known.",
         endpoint.name
     );
-    Finding::new(FindingCode::NoVariants, About::All, sentence).advice("look again in some minutes")
+    Finding::new(FindingCode::Unreadable, About::All, sentence).advice("look again in some minutes")
 }
 
 pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {

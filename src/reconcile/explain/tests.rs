@@ -193,7 +193,7 @@ fn what_is_not_known_is_not_told_as_good_news() {
     let mut nameless = world(0);
     nameless.endpoint.variants.clear();
     nameless.decision = Decision::Configure(Vec::new(), Pause::No);
-    assert_eq!(nameless.codes(), [FindingCode::NoVariants]);
+    assert_eq!(nameless.codes(), [FindingCode::Unreadable]);
     let mut uncounted = world(0);
     uncounted.endpoint.variants[0].current_instances = None;
     uncounted.endpoint.variants[0].desired_instances = None;
