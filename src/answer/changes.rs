@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::reconcile::{
     Adjustment, Aggregation, Alarm, AlarmInput, Change, EndpointName, Metric, MissingData, PolicyName, ScalingPolicy,
-    StepAdjustment, Tagged, VariantPlan, alarm_name, resource_id,
+    StepAdjustment, Tagged, VariantPlan, alarm_name, ladder_in_words, resource_id,
 };
 
 /// The fixed code of a change.
@@ -51,7 +51,11 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
         }
         Change::PutMetricAlarm(kind, alarm) => {
             json["alarmName"] = json!(alarm_name(endpoint, &plan.variant, *kind));
-            alarm_json(alarm, kind.policy())
+            let mut fields = alarm_json(alarm, kind.policy());
+            if let Some(words) = most_to_wake(plan).and_then(|most| ladder_in_words(alarm, most)) {
+                fields["inWords"] = json!(words);
+            }
+            fields
         }
         Change::PutScheduledAction(name, action) => json!({
             "scheduledActionName": name,
@@ -76,6 +80,16 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
     json
 }
 
+/// How many instances the wake policy of the plan starts at the most.
+fn most_to_wake(plan: &VariantPlan) -> Option<i32> {
+    plan.changes.iter().find_map(|change| match change {
+        Change::PutScalingPolicy(PolicyName::Wake, ScalingPolicy::Step(policy)) => {
+            policy.steps.iter().map(|step| step.amount).max()
+        }
+        _ => None,
+    })
+}
+
 fn alarm_json(alarm: &Alarm, policy: PolicyName) -> Value {
     let mut json = match &alarm.input {
         AlarmInput::Metric(metric) => metric_json(metric),
@@ -98,7 +112,6 @@ fn alarm_json(alarm: &Alarm, policy: PolicyName) -> Value {
             MissingData::Missing => "missing",
         },
         "policyName": policy.as_str(),
-        "description": alarm.description,
         "usdPerMonth": usd_per_month(alarm),
         "priceOf": PRICE_OF,
     });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::changes::change_code;
 use crate::reconcile::{
     About, AlarmKind, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference,
-    PolicyName, Scaling, VariantName, Wish, explain, pending_changes,
+    PolicyName, Scaling, VariantName, Wish, explain, ladder_in_words, pending_changes,
 };
 
 /// What was found about one endpoint.
@@ -153,11 +153,15 @@ fn variant(facts: &Facts, name: &VariantName) -> Value {
         "desiredInstances": variant.and_then(|variant| variant.desired_instances),
         "minCapacity": target.map(|target| target.min_capacity),
         "maxCapacity": target.map(|target| target.max_capacity),
-        "ladder": scaling.and_then(|scaling| scaling.alarms.get(&AlarmKind::Ladder)).map(|alarm| &alarm.description),
+        "ladder": scaling.and_then(ladder),
         "policies": scaling.map(policies).unwrap_or_default(),
         "alarms": alarms.iter().map(alarm).collect::<Vec<_>>(),
         "pendingChanges": changes.iter().map(change_code).collect::<Vec<_>>(),
     })
+}
+
+fn ladder(scaling: &Scaling) -> Option<String> {
+    ladder_in_words(scaling.alarms.get(&AlarmKind::Ladder)?, scaling.target.as_ref()?.max_capacity)
 }
 
 /// Ours, and then those of others.

@@ -235,14 +235,18 @@ fn ladder_alarm(metrics: &Metrics, settings: &Settings) -> Alarm {
         comparison: Comparison::GreaterThanThreshold,
         threshold: 0.0,
         missing_data: MissingData::NotBreaching,
-        ..alarm(&ladder_in_words(settings), input, 1)
+        ..alarm("Starts as many instances as the backlog asks for when requests wait and none runs.", input, 1)
     }
 }
 
-/// What the ladder does, for whoever reads the alarm, a plan or an explanation: `Asleep, 1 to 5 requests start 1 instance,
-/// 6 or 7 start 3, 8 to 10 start 4, 11 or more start 5.`
-fn ladder_in_words(settings: &Settings) -> String {
-    let (target, most) = (settings.backlog_per_instance, f64::from(settings.max_capacity.min(MOST_STEPS)));
+/// What a ladder alarm does: `Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 to 10 start 4, 11 or more start 5.`
+/// By its own expression, and at the most to `max_capacity` instances.
+#[must_use]
+pub fn ladder_in_words(alarm: &Alarm, max_capacity: i32) -> Option<String> {
+    let AlarmInput::Expression(math) = &alarm.input else { return None };
+    let (_, behind) = math.expression.split_once("(b > ")?;
+    let target: f64 = behind.split_once(')')?.0.parse().ok().filter(|target| *target > 0.0)?;
+    let most = f64::from(max_capacity.clamp(1, MOST_STEPS));
     let share = (2.0 / target).min(1.0);
     let instances = |requests: f64| if requests > target { (share * requests).ceil() } else { 1.0 };
     let mut rungs = Vec::new();
@@ -259,7 +263,7 @@ fn ladder_in_words(settings: &Settings) -> String {
     }
     rungs.push((from, None, most));
     let words: Vec<String> = rungs.into_iter().map(|(from, to, started)| rung(from, to, started)).collect();
-    format!("Asleep, {}.", words.join(", "))
+    Some(format!("Asleep, {}.", words.join(", ")))
 }
 
 fn rung(from: f64, to: Option<f64>, started: f64) -> String {
@@ -458,8 +462,12 @@ mod tests {
                  more start 6.",
             ),
         ] {
-            let alarm = tagged(tags).alarms.remove(&AlarmKind::Ladder).unwrap();
-            assert_eq!(alarm.description, format!("{words} Kept by sagemaker-scale-to-zero."), "{tags:?}");
+            let scaling = tagged(tags);
+            let most = scaling.target.as_ref().unwrap().max_capacity;
+            let alarm = &scaling.alarms[&AlarmKind::Ladder];
+            assert_eq!(ladder_in_words(alarm, most).as_deref(), Some(words), "{tags:?}");
+            assert_eq!(ladder_in_words(&scaling.alarms[&AlarmKind::Wake], most), None);
+            assert_eq!(ladder_in_words(&scaling.alarms[&AlarmKind::Idle], most), None);
         }
     }
 

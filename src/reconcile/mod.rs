@@ -35,7 +35,7 @@ pub use by_hand::{
     Before, ByHand, Scaled, State, VariantState, Wanted, Work, at_work, by_hand, cannot_wake, state_before,
     variant_state,
 };
-pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside};
+pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside, ladder_in_words};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
     About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Minute, Readings, Sign,

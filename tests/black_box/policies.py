@@ -145,39 +145,12 @@ def wake_alarm(endpoint: str = "demo", minutes: int = 2) -> Json:
     )
 
 
-def ladder_in_words(target: float = 5.0, most: int = 5) -> str:
-    """By counting requests one by one."""
-    share = min(1, 2 / target)
-    rungs: dict[int, list[int]] = {}
-    requests = 1
-    while most not in rungs:
-        started = min(most, ceil(share * requests) if requests > target else 1)
-        rungs.setdefault(started, []).append(requests)
-        requests += 1
-    said = []
-    for started, of in rungs.items():
-        if started == most:
-            words = f"{of[0]} or more start {started}"
-        elif len(of) == 1:
-            words = f"{of[0]} start {started}"
-        else:
-            words = f"{of[0]} {'or' if len(of) == 2 else 'to'} {of[-1]} start {started}"
-        said.append(words)
-    first = rungs[1][-1]
-    said[0] = (
-        "1 request starts 1 instance"
-        if first == 1
-        else f"1 {'or' if first == 2 else 'to'} {first} requests start 1 instance"
-    )
-    return f"Asleep, {', '.join(said)}."
-
-
-def ladder_alarm(endpoint: str = "demo", target: float = 5.0, most: int = 5) -> Json:
+def ladder_alarm(endpoint: str = "demo", target: float = 5.0) -> Json:
     waiting, backlog = "HasBacklogWithoutCapacity", "ApproximateBacklogSize"
     share = f"{min(1, 2 / target):.16g}"
     return _alarm(
         "wake",
-        ladder_in_words(target, most),
+        "Starts as many instances as the backlog asks for when requests wait and none runs.",
         "GreaterThanThreshold",
         0.0,
         1,
@@ -291,10 +264,31 @@ def put_alarm(kind: str, alarm: Json, endpoint: str = "demo", variant: str = VAR
         "datapointsToAlarm": alarm["DatapointsToAlarm"],
         "treatMissingData": alarm["TreatMissingData"],
         "policyName": alarm["AlarmActions"][0],
-        "description": alarm["AlarmDescription"],
         "usdPerMonth": (len(alarm["Metrics"]) - 1 if "Metrics" in alarm else 1) / 10,
         "priceOf": "2026-11-25",
     }
+
+
+def ladder_in_words(target: float = 5.0, most: int = 5) -> str:
+    """By counting requests one by one."""
+    share = min(1, 2 / target)
+    rungs: dict[int, list[int]] = {}
+    requests = 1
+    while most not in rungs:
+        started = min(most, ceil(share * requests) if requests > target else 1)
+        rungs.setdefault(started, []).append(requests)
+        requests += 1
+    said = []
+    for started, of in rungs.items():
+        span = str(of[0]) if len(of) == 1 else f"{of[0]} {'or' if len(of) == 2 else 'to'} {of[-1]}"
+        said.append(f"{of[0]} or more start {started}" if started == most else f"{span} start {started}")
+    of = rungs[1]
+    said[0] = (
+        "1 request starts 1 instance"
+        if len(of) == 1
+        else said[0].replace(" start 1", " requests start 1 instance")
+    )
+    return f"Asleep, {', '.join(said)}."
 
 
 def _lower_first(step: Json) -> Json:
@@ -334,4 +328,13 @@ def putting(policies: dict[str, Json], alarms: dict[str, Json], endpoint: str, v
             changes.append(put_policy(name, policies[name]))
         kinds = [kind for kind in DRIVES.get(name, []) if kind in alarms]
         changes += [put_alarm(kind, alarms[kind], endpoint, variant) for kind in kinds]
+        if name in policies and "ladder" in kinds:
+            changes[-1]["inWords"] = _in_words(policies[name], alarms["ladder"])
     return changes
+
+
+def _in_words(wake_policy: Json, ladder_alarm: Json) -> str:
+    """A plan that puts both knows how far the ladder goes."""
+    steps = wake_policy["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    target = ladder_alarm["Metrics"][0]["Expression"].partition("(b > ")[2].partition(")")[0]
+    return ladder_in_words(float(target), max(step["ScalingAdjustment"] for step in steps))

@@ -1051,8 +1051,7 @@ def test_what_is_found_is_answered_as_fields(world: World) -> None:
                 "desiredInstances": 1,
                 "minCapacity": 0,
                 "maxCapacity": 9,
-                "ladder": "Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 or more start 4. "
-                "Kept by sagemaker-scale-to-zero.",
+                "ladder": "Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 or more start 4.",
                 "policies": [
                     "scale-to-zero-backlog",
                     "scale-to-zero-wake",
