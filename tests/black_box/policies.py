@@ -335,6 +335,6 @@ def putting(policies: dict[str, Json], alarms: dict[str, Json], endpoint: str, v
 
 def _in_words(wake_policy: Json, ladder_alarm: Json) -> str:
     """A plan that puts both knows how far the ladder goes."""
-    steps = wake_policy["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    steps = wake_policy["StepAdjustments"]
     target = ladder_alarm["Metrics"][0]["Expression"].partition("(b > ")[2].partition(")")[0]
     return ladder_in_words(float(target), max(step["ScalingAdjustment"] for step in steps))

@@ -34,6 +34,7 @@ from support import (
     wake_alarm_name,
     written,
 )
+from test_answers_of_aws import without_models
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -394,6 +395,12 @@ def _is_extra(params: Json) -> bool:
     return "AlarmNamePrefix" not in params
 
 
+def host_components(world: World) -> None:
+    """Its configuration has a role of its own, and its variants name no model."""
+    world.create(asynchronous=False, managed_instance_scaling=True)
+    world.aws.amendments = {"DescribeEndpointConfig": without_models}
+
+
 def do_nothing(world: World) -> None:
     pass
 
@@ -420,6 +427,14 @@ CAPACITY_HELPS = (
     "tag to true again"
 )
 
+COMPONENTS_NEED = (
+    "this function scales asynchronous endpoints only. For components to go to zero, give the variant a "
+    "ManagedInstanceScaling with MinInstanceCount 0; register each component (inference-component/<name>, "
+    "sagemaker:inference-component:DesiredCopyCount) with MinCapacity 0 and target tracking; and wake it "
+    "by a step policy whose alarm goes by NoCapacityInvocationFailures >= 1 (with > 1 a second request has "
+    "to be refused first)"
+)
+
 CASES: dict[str, Case] = {
     "not-found": Case(
         do_nothing,
@@ -442,11 +457,12 @@ CASES: dict[str, Case] = {
         "Endpoint demo has a serverless variant, which has no instances that could be scaled.",
     ),
     "managed-instance-scaling": Case(
-        lambda world: world.create(managed_instance_scaling=True),
+        host_components,
         ["managed-instance-scaling"],
         "all",
         "Endpoint demo hosts inference components: SageMaker's managed instance scaling sets how many "
         "instances it has.",
+        advice=COMPONENTS_NEED,
     ),
     "not-async": Case(
         lambda world: world.create(asynchronous=False),
