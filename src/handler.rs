@@ -159,7 +159,7 @@ impl Function {
                 .sweep(*verb, after.as_ref(), self.config.work_queue_url.as_deref(), deadline)
                 .await
                 .map(Reply::Fleet),
-            Invocation::Stack(event) => self.answer_stack(event, deadline).await.map(Reply::Stack),
+            Invocation::Stack(event) => Box::pin(self.answer_stack(event, deadline)).await.map(Reply::Stack),
             Invocation::Batch(_) => Err(InvalidPayload::nested_batch().into()),
         }
     }
@@ -197,22 +197,21 @@ impl Function {
             Verb::Plan => {}
             Verb::Apply | Verb::Event | Verb::Work | Verb::Remove => {
                 if let Some((plans, outcome)) = to_do(&decision) {
-                    answer.outcome = match (&decision, &observed.endpoint) {
-                        (Decision::Remove(_, Removal::Complete), Some(endpoint)) => {
+                    let endpoint = observed.endpoint.as_ref();
+                    answer.outcome =
+                        if let (Decision::Remove(_, Removal::Complete), Some(endpoint)) = (&decision, endpoint) {
                             self.remove(aws, &observed, endpoint, plans).await?
-                        }
-                        _ => {
+                        } else {
                             let refused = aws.apply(&observed, plans, |change| self.made(change)).await?;
                             if refused.is_empty() {
                                 outcome(plans.to_vec())
                             } else {
-                                let invalid = Decision::Invalid(self.problems_of(&refused, observed.endpoint.as_ref()));
-                                let told = self.planned(name, observed.endpoint.as_ref(), &observed.scaling, &invalid);
+                                let invalid = Decision::Invalid(self.problems_of(&refused, endpoint));
+                                let told = self.planned(name, endpoint, &observed.scaling, &invalid);
                                 answer.status_tag = told.status_tag;
                                 told.outcome
                             }
-                        }
-                    };
+                        };
                 }
                 let status_tag = answer.status_tag.clone();
                 Self::write_status_tag(aws, &observed, &mut answer).await;

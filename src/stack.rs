@@ -33,7 +33,7 @@ const TO_ANSWER: Duration = Duration::from_secs(15);
 const BETWEEN_REMOVALS: Duration = Duration::from_secs(15);
 
 /// How long the work may take where nobody says: some local tools set no deadline.
-const WITHOUT_DEADLINE: Duration = Duration::from_secs(300);
+const WITHOUT_DEADLINE: Duration = Duration::from_mins(5);
 
 /// As many endpoints as a sentence names.
 const MOST_NAMED: usize = 20;
@@ -58,7 +58,7 @@ impl Function {
                     "kept all that the function made: endpoints go on sleeping and waking (OnDelete=keep)".to_owned(),
                 ),
                 OnDelete::Remove => {
-                    let removed = in_every_case(self.remove_all(end), end).await;
+                    let removed = Box::pin(in_every_case(self.remove_all(end), end)).await;
                     Verdict::Success(removed.unwrap_or_else(|problem| format!("not all was removed: {problem}")))
                 }
             },
@@ -126,10 +126,10 @@ fn unfinished(left: Option<&[String]>, problem: Option<&Error>) -> String {
         None => "could not see what is left of what the function made".to_owned(),
         Some([]) => "removed all that the function made, as far as AWS shows yet".to_owned(),
         Some(names) => {
-            let named = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let first = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = if names.len() > MOST_NAMED { ", …" } else { "" };
             format!(
-                "not all was removed in the function's time: {} endpoints still have scaling of the function: {named}{more}; \
+                "not all was removed in the function's time: {} endpoints still have scaling of the function: {first}{more}; \
                  those that were at zero keep one instance; deploy the stack again, which takes them over as they are, or \
                  deregister their scalable targets and delete the alarms scale-to-zero/<endpoint>/",
                 names.len()

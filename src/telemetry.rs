@@ -139,9 +139,10 @@ pub fn removing(left: Option<&[String]>, problem: Option<&Error>) {
     let endpoints = left.map(<[String]>::len);
     let names = left.map(|left| left.join(" "));
     let problem = problem.map(tracing::field::display);
-    match endpoints {
-        Some(0) => tracing::info!(endpoints, problem, "nothing of the function's is left"),
-        _ => tracing::info!(endpoints, names, problem, "removing what the function made"),
+    if endpoints == Some(0) {
+        tracing::info!(endpoints, problem, "nothing of the function's is left");
+    } else {
+        tracing::info!(endpoints, names, problem, "removing what the function made");
     }
 }
 

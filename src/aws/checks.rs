@@ -115,7 +115,7 @@ impl Aws {
                 ask!(self.cloudwatch.describe_alarms().alarm_name_prefix(ALARM_PREFIX).max_records(1))
             }
             Read::GetMetricData => {
-                let (end, start) = (DateTime::from(now), DateTime::from(now - Duration::from_secs(60)));
+                let (end, start) = (DateTime::from(now), DateTime::from(now - Duration::from_mins(1)));
                 let request = self.cloudwatch.get_metric_data().start_time(start).end_time(end);
                 ask!(request.metric_data_queries(backlog_of(name)))
             }

@@ -66,11 +66,9 @@ impl Aws {
             })
             .build();
         put.invoke(answer).await.map_err(|error| {
-            let why = match &error {
-                SdkError::ServiceError(refused) => refused.err().to_string(),
-                error => chain(error),
-            };
-            Undelivered(format!("{}: {why}", origin))
+            let why =
+                if let SdkError::ServiceError(refused) = &error { refused.err().to_string() } else { chain(&error) };
+            Undelivered(format!("{origin}: {why}"))
         })
     }
 }
