@@ -11,6 +11,8 @@ mod command;
 mod comparison;
 mod file;
 mod plot;
+#[cfg(test)]
+mod regression;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
