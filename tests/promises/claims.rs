@@ -156,7 +156,9 @@ fn spare_timeout(settings: &Settings) -> Option<Duration> {
 /// See the known limits.
 fn spare_may_wake(settings: &Settings, world: &World) -> bool {
     let Some((idle, spare)) = settings.idle_timeout.map(seconds).zip(spare_timeout(settings)) else { return false };
-    let is_stale = world.metric_delay > MINUTE && idle <= spare + world.metric_delay;
+    // Datapoints that come later than two minutes after their minute also outlast the cooldown of the wake policy.
+    let is_late = world.metric_delay > 2 * MINUTE;
+    let is_stale = is_late || (world.metric_delay > MINUTE && idle <= spare + world.metric_delay);
     has_spare(settings) && (world.cpu_samples == CpuSamples::SixPerInstance || is_stale)
 }
 
