@@ -83,9 +83,7 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
 /// How many instances the wake policy of the plan starts at the most.
 fn most_to_wake(plan: &VariantPlan) -> Option<i32> {
     plan.changes.iter().find_map(|change| match change {
-        Change::PutScalingPolicy(PolicyName::Wake, ScalingPolicy::Step(policy)) => {
-            policy.steps.iter().map(|step| step.amount).max()
-        }
+        Change::PutScalingPolicy(PolicyName::Wake, policy) => policy.most(),
         _ => None,
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::changes::change_code;
 use crate::reconcile::{
     About, AlarmKind, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference,
-    PolicyName, Scaling, VariantName, Wish, explain, ladder_in_words, pending_changes,
+    PolicyName, Scaling, ScalingPolicy, VariantName, Wish, explain, ladder_in_words, pending_changes,
 };
 
 /// What was found about one endpoint.
@@ -161,7 +161,9 @@ fn variant(facts: &Facts, name: &VariantName) -> Value {
 }
 
 fn ladder(scaling: &Scaling) -> Option<String> {
-    ladder_in_words(scaling.alarms.get(&AlarmKind::Ladder)?, scaling.target.as_ref()?.max_capacity)
+    let most = scaling.policies.get(&PolicyName::Wake).and_then(ScalingPolicy::most)?;
+    let most = most.min(scaling.target.as_ref()?.max_capacity);
+    ladder_in_words(scaling.alarms.get(&AlarmKind::Ladder)?, most)
 }
 
 /// Ours, and then those of others.

@@ -139,6 +139,15 @@ pub enum ScalingPolicy {
 }
 
 impl ScalingPolicy {
+    /// The greatest number of its steps; `None` where it has none.
+    #[must_use]
+    pub fn most(&self) -> Option<i32> {
+        match self {
+            Self::TargetTracking(_) => None,
+            Self::Step(policy) => policy.steps.iter().map(|step| step.amount).max(),
+        }
+    }
+
     #[must_use]
     pub fn policy_type(&self) -> PolicyType {
         match self {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -328,13 +329,20 @@ def putting(policies: dict[str, Json], alarms: dict[str, Json], endpoint: str, v
             changes.append(put_policy(name, policies[name]))
         kinds = [kind for kind in DRIVES.get(name, []) if kind in alarms]
         changes += [put_alarm(kind, alarms[kind], endpoint, variant) for kind in kinds]
-        if name in policies and "ladder" in kinds:
-            changes[-1]["inWords"] = _in_words(policies[name], alarms["ladder"])
     return changes
 
 
-def _in_words(wake_policy: Json, ladder_alarm: Json) -> str:
-    """A plan that puts both knows how far the ladder goes."""
-    steps = wake_policy["StepAdjustments"]
-    target = ladder_alarm["Metrics"][0]["Expression"].partition("(b > ")[2].partition(")")[0]
-    return ladder_in_words(float(target), max(step["ScalingAdjustment"] for step in steps))
+def with_words(changes: Sequence[Json]) -> list[Json]:
+    """A plan that puts the wake policy too knows how far the ladder goes, and says so."""
+    wake = [it for it in changes if it.get("policyName") == "scale-to-zero-wake" and "stepAdjustments" in it]
+    if not wake:
+        return list(changes)
+    most = max(step["scalingAdjustment"] for step in wake[0]["stepAdjustments"])
+
+    def said(change: Json) -> Json:
+        if change["change"] != "put-metric-alarm" or not change["alarmName"].endswith("/ladder"):
+            return change
+        target = float(change["expression"].partition("(b > ")[2].partition(")")[0])
+        return change | {"inWords": ladder_in_words(target, most)}
+
+    return [said(change) for change in changes]

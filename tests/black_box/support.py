@@ -23,6 +23,7 @@ from policies import (
     spare_policy,
     wake_alarm,
     wake_policy,
+    with_words,
 )
 
 from local.aws import LocalAws
@@ -134,7 +135,7 @@ def answer_of(
         "endpoint": endpoint,
         "outcome": outcome,
         "variants": [
-            {"variant": variant, "resourceId": resource_id(endpoint, variant), "changes": list(changes)}
+            {"variant": variant, "resourceId": resource_id(endpoint, variant), "changes": with_words(changes)}
             for variant, changes in variants.items()
         ],
         **more,
