@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from policies import alarm_names, policies_of
 from support import ENABLED, PREFIX, VARIANT, Json, client, scaling, tags, wake_alarm, wake_alarm_name
 
 from local.aws import LocalAws
@@ -97,8 +98,8 @@ def names_of_all(endpoints: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for endpoint in endpoints:
         resource = resource_id(endpoint, VARIANT)
-        policies = {f"{resource} {policy}" for policy in ("scale-to-zero-backlog", "scale-to-zero-wake")}
-        found |= {resource, wake_alarm_name(endpoint)} | policies
+        policies = {f"{resource} scale-to-zero-{policy}" for policy in policies_of(endpoint)}
+        found |= {resource, *alarm_names(endpoint=endpoint)} | policies
     return found
 
 
@@ -133,7 +134,7 @@ def stranded(aws: LocalAws) -> list[str]:
             may_sleep = (
                 target.min_capacity == 0
                 and not suspended["DynamicScalingInSuspended"]
-                and any(_scales_in(policy) for policy in own)
+                and any(_takes_the_last(policy) for policy in own)
             )
             may_wake = not suspended["DynamicScalingOutSuspended"] and any(
                 _adds_instances(policy) and _is_driven(account, policy) for policy in own
@@ -143,12 +144,13 @@ def stranded(aws: LocalAws) -> list[str]:
         return found
 
 
-def _scales_in(policy: Any) -> bool:
+def _takes_the_last(policy: Any) -> bool:
+    """A policy that sets an exact capacity of one or more leaves an instance."""
     body = policy._policy_body
     if policy.policy_type == "TargetTrackingScaling":
         return not body.get("DisableScaleIn", False)
     steps = [step["ScalingAdjustment"] for step in body["StepAdjustments"]]
-    return body["AdjustmentType"] == "ExactCapacity" or any(step < 0 for step in steps)
+    return any(step < (1 if body["AdjustmentType"] == "ExactCapacity" else 0) for step in steps)
 
 
 def _adds_instances(policy: Any) -> bool:

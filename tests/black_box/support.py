@@ -399,7 +399,7 @@ def stranded(aws: LocalAws) -> list[str]:
         may_sleep = (
             scaled["MinCapacity"] == 0
             and not suspended["DynamicScalingInSuspended"]
-            and any(_scales_in(policy) for policy in own)
+            and any(_takes_the_last(policy) for policy in own)
         )
         may_wake = not suspended["DynamicScalingOutSuspended"] and any(
             _adds_instances(policy) and policy["PolicyARN"] in driven for policy in own
@@ -419,12 +419,13 @@ def _steps(policy: Json) -> list[int]:
     return [step["ScalingAdjustment"] for step in steps]
 
 
-def _scales_in(policy: Json) -> bool:
+def _takes_the_last(policy: Json) -> bool:
+    """A policy that sets an exact capacity of one or more leaves an instance."""
     tracking = policy.get("TargetTrackingScalingPolicyConfiguration")
     if tracking is not None:
         return not tracking.get("DisableScaleIn", False)
-    configuration = policy["StepScalingPolicyConfiguration"]
-    return configuration["AdjustmentType"] == "ExactCapacity" or any(step < 0 for step in _steps(policy))
+    is_exact = policy["StepScalingPolicyConfiguration"]["AdjustmentType"] == "ExactCapacity"
+    return any(step < (1 if is_exact else 0) for step in _steps(policy))
 
 
 def _adds_instances(policy: Json) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+from policies import alarm_names
 from support import (
     CONFIGURING,
     ENABLED,
@@ -31,7 +32,6 @@ from support import (
     stranded,
     tag_change,
     tags,
-    wake_alarm_name,
     written,
 )
 
@@ -95,7 +95,7 @@ def variant_renamed(aws: LocalAws, function: Function) -> None:
 
 def to_be_taken_over(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo", tags=tags(takeover="true"))
-    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=3)
+    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=5)
     put_foreign_tracking(aws)
     put_foreign_step(aws)
     put_foreign_action(aws)
@@ -103,7 +103,7 @@ def to_be_taken_over(aws: LocalAws, function: Function) -> None:
 
 def to_be_taken_over_at_zero(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo", tags=tags(takeover="true"), instances=0)
-    autoscaling(aws, "register_scalable_target", MinCapacity=0, MaxCapacity=3)
+    autoscaling(aws, "register_scalable_target", MinCapacity=0, MaxCapacity=5)
     put_foreign_tracking(aws)
     put_foreign_step(aws)
 
@@ -168,6 +168,14 @@ class Work:
     payload: Json
 
 
+# Tells the next event that the removal is still to be finished.
+REMOVAL_MARK = {
+    "scale-to-zero-warm-start..removing": {
+        "Schedule": "cron(0 0 ? * MON *)",
+        "Timezone": "UTC",
+        "ScalableTargetAction": {"MinCapacity": 1},
+    }
+}
 REMOVING = ["DeregisterScalableTarget", "DeleteAlarms"]
 EVENT = state_change()
 
@@ -177,11 +185,21 @@ WORKS = {
     "configure two variants": Work(two_variants, CONFIGURING * 2, scaling("demo", ["Blue", "Green"]), EVENT),
     "repair": Work(target_deregistered_by_hand, CONFIGURING, scaling(), EVENT),
     "lower to zero": Work(
-        lowered_to_zero, ["PutScalingPolicy", "PutMetricAlarm", "RegisterScalableTarget"], scaling(), EVENT
+        lowered_to_zero,
+        # Nothing that stands there takes the last instance, until the idle policy is put again at the end.
+        [
+            "RegisterScalableTarget",
+            "PutScalingPolicy",
+            "PutMetricAlarm",
+            "PutMetricAlarm",
+            "PutScalingPolicy",
+        ],
+        scaling(),
+        EVENT,
     ),
     "raise above zero": Work(
         raised_above_zero,
-        ["RegisterScalableTarget", "DeleteScalingPolicy", "DeleteAlarms"],
+        ["RegisterScalableTarget", "DeleteScalingPolicy", "PutScalingPolicy", "DeleteAlarms"],
         scaling(target=capacity(1), wake=False),
         EVENT,
     ),
@@ -193,11 +211,12 @@ WORKS = {
         [
             "PutScalingPolicy",
             "PutMetricAlarm",
+            "PutMetricAlarm",
             "DeleteScalingPolicy",
             "DeleteScalingPolicy",
             "DeleteScheduledAction",
             "RegisterScalableTarget",
-            "PutScalingPolicy",
+            *CONFIGURING[4:],
         ],
         scaling(),
         EVENT,
@@ -205,12 +224,12 @@ WORKS = {
     "take over at zero": Work(
         to_be_taken_over_at_zero,
         [
-            "RegisterScalableTarget",
             "PutScalingPolicy",
+            "PutMetricAlarm",
             "PutMetricAlarm",
             "DeleteScalingPolicy",
             "DeleteScalingPolicy",
-            "PutScalingPolicy",
+            *CONFIGURING[4:],
         ],
         scaling(),
         EVENT,
@@ -219,15 +238,15 @@ WORKS = {
     "opt out once raised": Work(opted_out_at_zero_and_raised, REMOVING, NOTHING, EVENT),
     "opt out of a shared target": Work(
         opted_out_of_a_shared_target,
-        ["RegisterScalableTarget", "DeleteScalingPolicy", "DeleteScalingPolicy", "DeleteAlarms"],
+        ["RegisterScalableTarget", *["DeleteScalingPolicy"] * 4, "DeleteAlarms"],
         {**NOTHING, "targets": {VARIANT: capacity(1)}},
         EVENT,
     ),
     "remove": Work(configured, REMOVING, NOTHING, remove()),
     "remove at zero": Work(
         at_zero,
-        ["RegisterScalableTarget"],
-        scaling(target=capacity(1, 5, scale_in=True, scheduled=True)),
+        ["RegisterScalableTarget", "PutScheduledAction"],
+        {**scaling(target=capacity(1)), "actions": {VARIANT: REMOVAL_MARK}},
         remove(),
     ),
     "remove once raised": Work(removed_at_zero_and_raised, REMOVING, NOTHING, remove()),
@@ -264,7 +283,7 @@ def test_the_check_for_stranded_variants_finds_one(aws: LocalAws, function: Func
     configured(aws, function)
     cloudwatch = client(aws, "cloudwatch")
     for break_it in (
-        lambda: cloudwatch.delete_alarms(AlarmNames=[wake_alarm_name()]),
+        lambda: cloudwatch.delete_alarms(AlarmNames=alarm_names("wake", "ladder")),
         lambda: autoscaling(aws, "delete_scaling_policy", PolicyName="scale-to-zero-wake"),
         lambda: autoscaling(
             aws, "register_scalable_target", SuspendedState={"DynamicScalingOutSuspended": True}
@@ -451,7 +470,7 @@ def test_what_somebody_else_deletes_meanwhile_is_as_good_as_deleted(
     work.arrange(aws, function)
     others = {
         "DeregisterScalableTarget": lambda: autoscaling(aws, "deregister_scalable_target"),
-        "DeleteAlarms": lambda: client(aws, "cloudwatch").delete_alarms(AlarmNames=[wake_alarm_name()]),
+        "DeleteAlarms": lambda: client(aws, "cloudwatch").delete_alarms(AlarmNames=alarm_names()),
         "DeleteScalingPolicy": lambda: autoscaling(
             aws,
             "delete_scaling_policy",

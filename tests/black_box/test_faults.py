@@ -160,6 +160,8 @@ def check_one_fault(
         "RegisterScalableTarget",
         "PutScalingPolicy",
         "PutMetricAlarm",
+        "PutMetricAlarm",
+        *["PutScalingPolicy", "PutMetricAlarm"] * 2,
         "PutScalingPolicy",
     ),
 )
@@ -174,7 +176,7 @@ def test_configuring(aws: LocalAws, function: Function, operation: str, nth: int
 )
 def test_taking_over(aws: LocalAws, function: Function, operation: str, nth: int, kind: str) -> None:
     aws.create_endpoint("demo", tags=tags(takeover="true"))
-    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=3)
+    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=5)
     put_foreign_tracking(aws)
     put_foreign_step(aws)
     put_foreign_action(aws)
