@@ -154,8 +154,11 @@ def _takes_the_last(policy: Any) -> bool:
 
 
 def _adds_instances(policy: Any) -> bool:
-    steps = policy._policy_body.get("StepAdjustments", [])
-    return any(step["ScalingAdjustment"] > 0 for step in steps)
+    """An exact capacity only shrinks."""
+    body = policy._policy_body
+    steps = body.get("StepAdjustments", [])
+    is_exact = body.get("AdjustmentType") == "ExactCapacity"
+    return not is_exact and any(step["ScalingAdjustment"] > 0 for step in steps)
 
 
 def _is_driven(account: Any, policy: Any) -> bool:

@@ -429,5 +429,7 @@ def _takes_the_last(policy: Json) -> bool:
 
 
 def _adds_instances(policy: Json) -> bool:
-    """Target tracking cannot: it has no metric to go by where no instance runs."""
-    return any(step > 0 for step in _steps(policy))
+    """Target tracking has no metric to go by where no instance runs, and an exact capacity only shrinks."""
+    configuration = policy.get("StepScalingPolicyConfiguration", {})
+    is_exact = configuration.get("AdjustmentType") == "ExactCapacity"
+    return not is_exact and any(step > 0 for step in _steps(policy))

@@ -9,6 +9,7 @@ import pytest
 from support import (
     ENABLED,
     NOTHING,
+    STILL_ASKED,
     VARIANT,
     Json,
     answer,
@@ -157,7 +158,7 @@ ANSWERS: dict[str, Json] = {
     "plan-fleet.json": swept("planned", changed("planned", OTHER), changed("planned", DEMO)),
     "plan.json": answer("planned", *configuring()),
     "remove-fleet.json": swept("skipped", endpoints=2),
-    "remove.json": answer("removed"),
+    "remove.json": answer("removed", note=STILL_ASKED),
     "rolling-back.json": IGNORED,
     "savings.json": SAVINGS,
     "scheduled-event.json": SWEPT,

@@ -259,6 +259,7 @@ EVERY_WRITE = [
     pytest.param(work, index, id=f"{name}: {index + 1} {operation}")
     for name, work in WORKS.items()
     for index, operation in enumerate(work.writes)
+    if operation != "PutScheduledAction"
 ]
 
 
@@ -334,6 +335,27 @@ def test_a_write_that_is_denied_fails_the_invocation_and_strands_nothing_and_the
     aws.clear_calls()
     function.invoke(work.payload)
     assert written(aws) == []
+
+
+def test_a_removal_at_zero_that_cannot_be_noted_down_is_finished_when_asked_for_once_the_instance_runs(
+    aws: LocalAws, function: Function
+) -> None:
+    at_zero(aws, function)
+    aws.faults = [Fault("PutScheduledAction", "access_denied", 1)]
+    aws.clear_calls()
+
+    error = failure(function, remove())
+
+    assert error.error_type == "AccessDenied"
+    assert re.fullmatch(ACCESS_DENIED.format(operation="PutScheduledAction"), error.message), error.message
+    assert written(aws) == ["RegisterScalableTarget", "PutScheduledAction"]
+    assert ours(aws) == scaling(target=capacity(1))
+    assert stranded(aws) == []
+
+    assert function.invoke(remove()) == skipped("not-in-service")
+    aws.settle()
+    assert function.invoke(remove())["outcome"] == "removed"
+    assert ours(aws) == NOTHING
 
 
 @pytest.mark.parametrize("operation", READS)

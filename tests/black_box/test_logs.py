@@ -54,10 +54,13 @@ def info(message: str, outcome: str, changes: str, aws_calls: int) -> Json:
     }
 
 
-CONFIGURING = "register-scalable-target put-scaling-policy put-metric-alarm put-scaling-policy"
+CONFIGURING = (
+    "register-scalable-target put-scaling-policy put-metric-alarm put-metric-alarm put-scaling-policy "
+    "put-metric-alarm put-scaling-policy put-metric-alarm put-scaling-policy"
+)
 PROBLEMS = (
     f'invalid: {PREFIX}max-capacity="x" must be an integer from 1 to 100 (the CAPACITY_LIMIT of the '
-    f'deployment); {PREFIX}wake="no" must be true or false'
+    f'deployment); {PREFIX}wake="never" must be true or false'
 )
 
 
@@ -67,10 +70,10 @@ def test_every_invocation_logs_one_line_that_says_what_it_did_and_what_it_cost(
     aws.create_endpoint("demo", tags=ENABLED)
     steps: list[tuple[Callable[[], object], Json, Json]] = [
         (lambda: None, plan(), info("planned", "planned", CONFIGURING, 7)),
-        (lambda: None, state_change(), info("configured", "configured", CONFIGURING, 11)),
+        (lambda: None, state_change(), info("configured", "configured", CONFIGURING, 16)),
         (lambda: None, state_change(), info("unchanged", "unchanged", "", 7)),
         (
-            lambda: aws.retag("demo", tags(max_capacity="x", wake="no")),
+            lambda: aws.retag("demo", tags(max_capacity="x", wake="never")),
             state_change(),
             info(PROBLEMS, "invalid", "", 8),
         ),
@@ -87,7 +90,7 @@ def test_every_invocation_logs_one_line_that_says_what_it_did_and_what_it_cost(
         (
             lambda: autoscaling(aws, "delete_scheduled_action", ScheduledActionName="nightly"),
             remove(),
-            info("removed", "removed", "deregister-scalable-target delete-alarms", 10),
+            info("removed", "removed", "deregister-scalable-target delete-alarms", 11),
         ),
         (
             lambda: aws.untag("demo", [f"{PREFIX}{key}" for key in ("enabled", "max-capacity", "wake")]),
@@ -164,8 +167,8 @@ def test_retried_calls_are_counted_too(aws: LocalAws, function: Function) -> Non
 
     function.invoke(state_change())
 
-    assert the_line(function) == info("configured", "configured", CONFIGURING, 13)
-    assert len(aws.calls) == 13
+    assert the_line(function) == info("configured", "configured", CONFIGURING, 18)
+    assert len(aws.calls) == 18
 
 
 def test_a_deadline_that_comes_near_logs_one_error_line(aws: LocalAws, function: Function) -> None:

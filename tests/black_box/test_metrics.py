@@ -40,7 +40,7 @@ SEVERITY = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 UNITS = {"Count", "Milliseconds"}
 
-CONFIGURED = {"register-scalable-target": 1, "put-scaling-policy": 2, "put-metric-alarm": 1}
+CONFIGURED = {"register-scalable-target": 1, "put-scaling-policy": 4, "put-metric-alarm": 4}
 
 
 # CloudWatch's side: CloudWatch_Embedded_Metric_Format_Specification in the user guide of CloudWatch.
@@ -146,7 +146,7 @@ def test_each_invocation_is_counted_under_its_outcome_with_what_it_changed_and_c
             lambda: aws.set_instances("demo", 0),
             remove(),
             "removing",
-            {"register-scalable-target": 1},
+            {"register-scalable-target": 1, "put-scheduled-action": 1},
         ),
         (
             aws.settle,
@@ -302,7 +302,7 @@ def test_a_sweep_tells_how_its_endpoints_are_doing(
     create_configured(aws, "invalid-asleep")
     aws.set_instances("invalid-asleep", 0)
     aws.retag("invalid-asleep", tags(max_capacity="lots"))
-    aws.create_endpoint("invalid", tags=tags(wake="no"))
+    aws.create_endpoint("invalid", tags=tags(wake="never"))
     aws.create_endpoint("conflict", tags=ENABLED)
     register = "endpoint/conflict/variant/AllTraffic"
     autoscaling(aws, "register_scalable_target", register, MinCapacity=1, MaxCapacity=3)
@@ -336,7 +336,7 @@ def test_a_sweep_tells_how_its_endpoints_are_doing(
 def test_the_fleet_is_counted_though_a_look_at_one_endpoint_fails(aws: LocalAws, function: Function) -> None:
     create_configured(aws, "fine")
     create_configured(aws, "broken")
-    aws.create_endpoint("bad", tags=tags(wake="no"))
+    aws.create_endpoint("bad", tags=tags(wake="never"))
     aws.faults = [
         Fault("DescribeEndpoint", "access_denied", when=lambda params: params["EndpointName"] == "broken")
     ]
@@ -402,7 +402,7 @@ def test_the_names_are_those_of_the_contract(aws: LocalAws, function: Function) 
     assert dimensions == {"Outcome", "Change"}
 
     rows = [[cell.strip(" `") for cell in row[:3]] for row in table("metrics")]
-    by_name = {datum.name: datum for datum in emitted(function)}
+    by_name = {datum.name: datum for datum in data}
     assert {tuple(row) for row in rows} == {
         (name, datum.dimensions[0][0] if datum.dimensions else "\N{EN DASH}", datum.unit)
         for name, datum in by_name.items()

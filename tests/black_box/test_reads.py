@@ -73,6 +73,7 @@ def with_tags(event: Json) -> Json:
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/demo"
 RETAGGED = tag_change(ARN, f"{PREFIX}enabled")
 MANAGED: dict[str, Any] = {"tags": ENABLED}
+NO_ALARM = tags(wake="false", idle_timeout="none")
 
 # The least that is possible. Each of the seven calls of ALL tells something that no other does, and all of
 # it can drift: status and variants; whether it is asynchronous and on which instances; the tags; the
@@ -91,12 +92,17 @@ COSTS_OF_A_CONFIGURED_ENDPOINT = {
     "explain": Cost(
         MANAGED, explain(), sorted([*ALL, "DescribeAlarms", "DescribeScalingActivities", "GetMetricData"]), 3
     ),
-    "remove": Cost(MANAGED, remove(), ALL, 2, ["DeregisterScalableTarget", "DeleteAlarms"]),
-    # There is no alarm that would tell at once that the endpoint is one of ours.
-    "event without tags, where nothing wakes": Cost({"tags": tags(wake="false")}, state_change(), ALL, 3),
-    "event with tags, where nothing wakes": Cost(
-        {"tags": tags(wake="false")}, with_tags(state_change()), ALL, 2
+    # Once deregistered, the endpoint is looked at once more before its alarms go.
+    "remove": Cost(
+        MANAGED,
+        remove(),
+        sorted([*ALL, "DescribeEndpoint"]),
+        3,
+        ["DeregisterScalableTarget", "DeleteAlarms"],
     ),
+    # There is no alarm that would tell at once that the endpoint is one of ours.
+    "event without tags, where there is no alarm": Cost({"tags": NO_ALARM}, state_change(), ALL, 3),
+    "event with tags, where there is no alarm": Cost({"tags": NO_ALARM}, with_tags(state_change()), ALL, 2),
     "warm hours": Cost({"tags": tags(warm_hours="MON 08:00-18:00 UTC")}, state_change(), ALL, 2),
     "two variants": Cost(
         {**MANAGED, "variants": ["Blue", "Green"]},
@@ -111,7 +117,7 @@ COSTS_OF_ANOTHER = {
     "first in-service event with tags": Cost(MANAGED, with_tags(state_change()), ALL, 2, CONFIGURING),
     "first tag event": Cost(MANAGED, RETAGGED, ALL, 2, CONFIGURING),
     "first apply": Cost(MANAGED, apply(), ALL, 3, CONFIGURING),
-    "bad tags": Cost({"tags": tags(wake="no")}, state_change(), ALL, 3, ["AddTags"]),
+    "bad tags": Cost({"tags": tags(wake="never")}, state_change(), ALL, 3, ["AddTags"]),
     "untagged, in-service event": Cost({}, state_change(), WITH_TAGS, 2),
     "untagged, apply": Cost({}, apply(), WITH_TAGS, 2),
     "tags of others": Cost({"tags": {"team": "speech"}}, state_change(), WITH_TAGS, 2),
@@ -151,7 +157,7 @@ def test_an_endpoint_that_is_not_configured_costs(aws: LocalAws, function: Funct
 
 
 def test_the_same_process_needs_no_alarm_to_know_an_endpoint_again(aws: LocalAws, function: Function) -> None:
-    aws.create_endpoint("demo", tags=tags(wake="false"))
+    aws.create_endpoint("demo", tags=NO_ALARM)
     function.invoke(state_change())
 
     check(aws, function, Cost({}, state_change(), ALL, 2))

@@ -63,7 +63,7 @@ def tags_of(aws: LocalAws, endpoint: str = "demo") -> dict[str, str]:
 
 
 def put_in_conflict(aws: LocalAws) -> None:
-    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=3)
+    autoscaling(aws, "register_scalable_target", MinCapacity=1, MaxCapacity=5)
     put_foreign_tracking(aws)
 
 
