@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from unittest.mock import ANY
 
 import pytest
@@ -21,6 +22,7 @@ from support import (
 )
 
 from local.aws import LocalAws
+from local.cloudformation import Stack
 from local.runtime import ROOT, Function
 
 EVENTS = ROOT / "events"
@@ -37,6 +39,7 @@ def failed_messages(*ids: str) -> Json:
 NONE_FAILED = failed_messages()
 
 DEMO, OTHER = "demo", "Demo-Endpoint"
+PHYSICAL_ID = "sagemaker-scale-to-zero"
 
 
 def changed(outcome: str, name: str) -> Json:
@@ -220,6 +223,13 @@ ERRORS = {
     "bad-unknown-action.json": 'received the unknown action "aply"',
 }
 
+# CloudFormation's, with what it asks about the stack.
+STACK = {
+    "custom-resource-create.json": "Create",
+    "custom-resource-delete.json": "Delete",
+    "custom-resource-update.json": "Update",
+}
+
 
 @pytest.fixture
 def endpoints(aws: LocalAws) -> LocalAws:
@@ -229,7 +239,7 @@ def endpoints(aws: LocalAws) -> LocalAws:
 
 
 def test_every_sample_has_its_answer_here() -> None:
-    assert sorted(path.name for path in EVENTS.glob("*.json")) == sorted([*ANSWERS, *ERRORS])
+    assert sorted(path.name for path in EVENTS.glob("*.json")) == sorted([*ANSWERS, *ERRORS, *STACK])
 
 
 @pytest.mark.parametrize("sample", ANSWERS)
@@ -253,3 +263,19 @@ def test_a_bad_sample_fails_as_invalid_payload_without_a_call(
     assert error.message.startswith(ERRORS[sample])
     assert endpoints.calls == []
     assert function.invoke(apply()) == CONFIGURED
+
+
+@pytest.mark.parametrize("sample", STACK)
+def test_a_sample_of_cloudformation_is_answered_at_its_address_and_writes_nothing(
+    endpoints: LocalAws, start_function: Callable[..., Function], sample: str
+) -> None:
+    event = json.loads((EVENTS / sample).read_text())
+    with Stack() as stack:
+        stack.physical_id = event.get("PhysicalResourceId", PHYSICAL_ID)
+        sent = stack.event(STACK[sample])
+        event |= {key: sent[key] for key in ("ResponseURL", "RequestId", "StackId")}
+        start_function(ON_DELETE="keep").invoke(event)
+        answered = stack.answer_to(sent)
+
+    assert (answered["Status"], answered["PhysicalResourceId"]) == ("SUCCESS", PHYSICAL_ID)
+    assert endpoints.writes() == []

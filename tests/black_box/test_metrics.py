@@ -313,7 +313,7 @@ def test_a_sweep_tells_how_its_endpoints_are_doing(
     for name, settings in (
         ("updating", {}),
         ("updating-paused", {"pause": "true"}),
-        ("updating-invalid", {"wake": "no"}),
+        ("updating-invalid", {"wake": "never"}),
     ):
         create_configured(aws, name)
         aws.retag(name, tags(**settings))
