@@ -1,17 +1,21 @@
-"""The idle timeout: an alarm on the backlog and its step policy scale in, and target tracking only out."""
+"""The idle timeout: alarms and step policies scale in, target tracking only out; with `none` it does both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from policies import QUEUE, alarm_name, alarm_names, idle_alarm
 from support import (
     CONFIGURING,
     DEREGISTERED,
+    ENABLED,
     NOTHING,
     PREFIX,
+    STILL_ASKED,
     VARIANT,
     WITHOUT_STATUS_TAG,
     Json,
@@ -22,11 +26,17 @@ from support import (
     backlog_policy,
     capacity,
     client,
+    configuring,
+    delete_alarms,
     delete_policy,
     failure,
     plan,
     policy_arn,
     put_backlog_policy,
+    put_idle_alarm,
+    put_idle_policy,
+    put_spare_alarm,
+    put_spare_policy,
     put_wake_alarms,
     put_wake_policy,
     registered,
@@ -36,126 +46,42 @@ from support import (
     state_change,
     stranded,
     tags,
-    wake_alarm_name,
     written,
 )
 
 from local.aws import LocalAws
 from local.faults import Fault
-from local.runtime import Function, FunctionDied
+from local.runtime import Function
 
-IDLE_ALARM = f"scale-to-zero/demo/{VARIANT}/idle"
+IDLE_ALARM = alarm_name("idle")
 TIMEOUT, LONGEST = f"{PREFIX}idle-timeout", f"{PREFIX}longest-request"
 TOO_SHORT = "a request that takes so long could be killed by scaling in"
 ENVIRONMENT = WITHOUT_STATUS_TAG
 
 
-# What the timeout adds to answers and to what AWS holds.
-
-
-def put_idle_policy(min_capacity: int = 0) -> Json:
-    return {
-        "change": "put-scaling-policy",
-        "policyName": "scale-to-zero-idle",
-        "policyType": "StepScaling",
-        "adjustmentType": "ExactCapacity",
-        "scalingAdjustment": min_capacity,
-        "cooldown": 60,
-    }
-
-
-def put_idle_alarm(minutes: int = 10, endpoint: str = "demo", variant: str = VARIANT) -> Json:
-    return {
-        "change": "put-metric-alarm",
-        "alarmName": f"scale-to-zero/{endpoint}/{variant}/idle",
-        "metricName": "ApproximateBacklogSize",
-        "statistic": "Maximum",
-        "comparisonOperator": "LessThanThreshold",
-        "threshold": 1.0,
-        "period": 60,
-        "evaluationPeriods": minutes,
-        "datapointsToAlarm": minutes,
-        "treatMissingData": "missing",
-        "policyName": "scale-to-zero-idle",
-    }
-
-
-def put_outward_policy() -> Json:
-    return {**put_backlog_policy(), "disableScaleIn": True}
-
-
-def delete_alarms(*names: str) -> Json:
-    return {"change": "delete-alarms", "alarmNames": list(names)}
-
-
-def idle_policy(min_capacity: int = 0) -> Json:
-    return {
-        "PolicyType": "StepScaling",
-        "AdjustmentType": "ExactCapacity",
-        "StepAdjustments": [{"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": min_capacity}],
-        "Cooldown": 60,
-        "MetricAggregationType": "Average",
-    }
-
-
-def idle_alarm(minutes: int = 10) -> Json:
-    return {
-        "AlarmDescription": "Takes all instances above MinCapacity away "
-        f"after {minutes} min without a request. Kept by sagemaker-scale-to-zero.",
-        "ActionsEnabled": True,
-        "AlarmActions": ["scale-to-zero-idle"],
-        "MetricName": "ApproximateBacklogSize",
-        "Namespace": "AWS/SageMaker",
-        "Statistic": "Maximum",
-        "Dimensions": [{"Name": "EndpointName", "Value": "demo"}],
-        "Period": 60,
-        "EvaluationPeriods": minutes,
-        "DatapointsToAlarm": minutes,
-        "Threshold": 1.0,
-        "ComparisonOperator": "LessThanThreshold",
-        "TreatMissingData": "missing",
-    }
-
-
-def with_timeout(minutes: int = 10, min_capacity: int = 0, wake: bool | None = None) -> Json:
-    """All that stands around an endpoint with a timeout. Where an instance always runs, nothing wakes."""
-    wakes = min_capacity == 0 if wake is None else wake
-    outward = {**backlog_policy(), "DisableScaleIn": True}
-    state = scaling(target=capacity(min_capacity), backlog=outward, wake=wakes)
-    state["policies"][VARIANT]["scale-to-zero-idle"] = idle_policy(min_capacity)
-    state["alarms"][IDLE_ALARM] = idle_alarm(minutes)
-    return state
-
-
 @pytest.fixture
 def configured(aws: LocalAws, function: Function) -> LocalAws:
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m"))
+    aws.create_endpoint("demo", tags=ENABLED)
     function.invoke(apply())
     aws.clear_calls()
     return aws
 
 
-# Switched on, to another value, and off.
-
-FROM_THE_START = [
-    registered(),
-    put_wake_policy(),
-    *put_wake_alarms(),
-    put_idle_policy(),
-    put_idle_alarm(),
-    put_outward_policy(),
-]
+# On from the start, to another value, off and on again.
 
 
-def test_with_a_timeout_from_the_start_target_tracking_only_scales_out(
-    aws: LocalAws, function: Function
+@pytest.mark.parametrize("settings", [{}, {"idle_timeout": "10m"}], ids=["by default", "tagged"])
+def test_with_a_timeout_target_tracking_only_scales_out(
+    aws: LocalAws, function: Function, settings: dict[str, str]
 ) -> None:
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m"))
+    aws.create_endpoint("demo", tags=tags(**settings))
 
-    assert function.invoke(plan()) == answer("planned", *FROM_THE_START)
+    assert function.invoke(plan()) == answer("planned", *configuring())
     assert aws.state("demo") == NOTHING
-    assert function.invoke(state_change()) == answer("configured", *FROM_THE_START)
-    assert aws.state("demo") == with_timeout()
+    assert function.invoke(state_change()) == answer("configured", *configuring())
+    assert aws.state("demo") == scaling()
+    backlog = aws.state("demo")["policies"][VARIANT]["scale-to-zero-backlog"]
+    assert backlog["DisableScaleIn"] is True
     settled(aws, function)
 
 
@@ -170,10 +96,12 @@ def test_a_timeout_is_as_many_datapoints_as_it_has_minutes(
 
     function.invoke(apply())
 
-    assert aws.state("demo") == with_timeout(minutes)
+    assert aws.state("demo") == scaling(idle=minutes)
 
 
-@pytest.mark.parametrize("value", ["", "0", "59s", "90s", "1441m", "25h", "-10m", "10 m", "10min", "0.5h"])
+@pytest.mark.parametrize(
+    "value", ["", "0", "59s", "90s", "1441m", "25h", "-10m", "10 m", "10min", "0.5h", "never"]
+)
 def test_a_timeout_that_is_no_whole_minutes_of_a_day_is_refused(
     aws: LocalAws, function: Function, value: str
 ) -> None:
@@ -186,24 +114,39 @@ def test_a_timeout_that_is_no_whole_minutes_of_a_day_is_refused(
             {
                 "tag": TIMEOUT,
                 "value": value,
-                "problem": "must be a duration from 1m to 24h in whole minutes",
+                "problem": "must be a duration from 1m to 24h in whole minutes, or none",
             }
         ],
     }
     assert aws.state("demo") == NOTHING
 
 
+def test_without_a_timeout_target_tracking_scales_in_by_itself(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo", tags=tags(idle_timeout="none"))
+
+    assert function.invoke(apply()) == answer("configured", *configuring(idle=None))
+    assert aws.state("demo") == scaling(idle=None)
+    backlog = aws.state("demo")["policies"][VARIANT]["scale-to-zero-backlog"]
+    assert backlog["DisableScaleIn"] is False
+    settled(aws, function)
+
+
 def test_a_timeout_that_is_switched_on_later_comes_before_target_tracking_stops_scaling_in(
     aws: LocalAws, function: Function
 ) -> None:
-    aws.create_endpoint("demo", tags=tags())
+    aws.create_endpoint("demo", tags=tags(idle_timeout="none"))
     function.invoke(apply())
-    aws.retag("demo", tags(idle_timeout="10m"))
+    aws.untag("demo", [TIMEOUT])
 
     assert function.invoke(apply()) == answer(
-        "configured", put_idle_policy(), put_idle_alarm(), put_outward_policy()
+        "configured",
+        put_spare_policy(),
+        put_spare_alarm(),
+        put_idle_policy(),
+        put_idle_alarm(),
+        put_backlog_policy(),
     )
-    assert aws.state("demo") == with_timeout()
+    assert aws.state("demo") == scaling()
     settled(aws, function)
 
 
@@ -211,38 +154,50 @@ def test_another_timeout_is_just_another_alarm(configured: LocalAws, function: F
     configured.retag("demo", tags(idle_timeout="2h"))
 
     assert function.invoke(apply()) == answer("configured", put_idle_alarm(120))
-    assert configured.state("demo") == with_timeout(120)
+    assert configured.state("demo") == scaling(idle=120)
     settled(configured, function)
 
 
-def test_without_the_timeout_target_tracking_scales_in_again(
+def test_a_timeout_below_five_minutes_takes_the_spare_alarm_along(
     configured: LocalAws, function: Function
 ) -> None:
-    configured.untag("demo", [TIMEOUT])
+    configured.retag("demo", tags(idle_timeout="2m"))
+
+    assert function.invoke(apply()) == answer("configured", put_spare_alarm(2), put_idle_alarm(2))
+    assert configured.state("demo") == scaling(idle=2)
+    settled(configured, function)
+
+
+def test_with_none_target_tracking_scales_in_again(configured: LocalAws, function: Function) -> None:
+    configured.retag("demo", tags(idle_timeout="none"))
 
     assert function.invoke(apply()) == answer(
-        "configured", delete_policy("scale-to-zero-idle"), put_backlog_policy(), delete_alarms(IDLE_ALARM)
+        "configured",
+        delete_policy("scale-to-zero-spare"),
+        delete_policy("scale-to-zero-idle"),
+        put_backlog_policy(scales_in=True),
+        delete_alarms("spare", "idle"),
     )
-    assert configured.state("demo") == scaling()
+    assert configured.state("demo") == scaling(idle=None)
     settled(configured, function)
 
 
 # With other settings.
 
 
-def test_where_an_instance_always_runs_there_is_an_idle_alarm_but_none_that_wakes(
+def test_where_an_instance_always_runs_there_are_alarms_that_scale_in_but_none_that_wakes(
     aws: LocalAws, function: Function
 ) -> None:
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m", min_capacity="1"))
+    always = {"target": capacity(1), "wake": False}
+    aws.create_endpoint("demo", tags=tags(min_capacity="1"))
 
-    assert function.invoke(apply()) == answer(
-        "configured", registered(1), put_idle_policy(1), put_idle_alarm(), put_outward_policy()
-    )
-    assert aws.state("demo") == with_timeout(min_capacity=1)
+    assert function.invoke(apply()) == answer("configured", *configuring(**always))
+    assert aws.state("demo") == scaling(**always)
+    assert aws.state("demo")["alarms"].keys() == set(alarm_names("spare", "idle"))
     settled(aws, function)
 
 
-def test_a_minimum_that_is_raised_or_lowered_takes_the_idle_policy_along(
+def test_a_minimum_that_is_raised_or_lowered_takes_both_policies_along(
     configured: LocalAws, function: Function
 ) -> None:
     configured.set_instances("demo", 3)
@@ -251,52 +206,62 @@ def test_a_minimum_that_is_raised_or_lowered_takes_the_idle_policy_along(
         "configured",
         registered(2),
         delete_policy("scale-to-zero-wake"),
+        put_spare_policy(2),
         put_idle_policy(2),
-        delete_alarms(wake_alarm_name()),
+        delete_alarms("wake", "ladder"),
     )
-    assert configured.state("demo") == with_timeout(min_capacity=2)
+    assert configured.state("demo") == scaling(target=capacity(2), wake=False)
 
     configured.retag("demo", tags(min_capacity="0"))
     assert function.invoke(apply()) == answer(
-        "configured", put_wake_policy(), *put_wake_alarms(), registered(), put_idle_policy()
+        "configured",
+        registered(),
+        put_wake_policy(),
+        *put_wake_alarms(),
+        put_spare_policy(),
+        put_idle_policy(),
     )
-    assert configured.state("demo") == with_timeout()
+    assert configured.state("demo") == scaling()
 
 
-def test_an_endpoint_that_is_not_to_be_woken_can_have_a_timeout(aws: LocalAws, function: Function) -> None:
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m", wake="false"))
+@pytest.mark.parametrize("minimum", [0, 2])
+def test_where_nothing_is_spare_there_is_no_spare_alarm(
+    aws: LocalAws, function: Function, minimum: int
+) -> None:
+    most = max(1, minimum)
+    aws.create_endpoint("demo", tags=tags(min_capacity=str(minimum), max_capacity=str(most)))
 
     function.invoke(apply())
 
-    assert aws.state("demo") == with_timeout(wake=False)
+    assert aws.state("demo") == scaling(target=capacity(minimum, most), wake=minimum == 0)
+    assert alarm_name("spare") not in aws.state("demo")["alarms"]
     settled(aws, function)
 
 
-def test_a_pause_leaves_the_idle_alarm_in_place(configured: LocalAws, function: Function) -> None:
+def test_an_endpoint_that_is_not_to_be_woken_can_have_a_timeout(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo", tags=tags(wake="false"))
+
+    function.invoke(apply())
+
+    assert aws.state("demo") == scaling(wake=False)
+    settled(aws, function)
+
+
+def test_a_pause_leaves_the_alarms_in_place(configured: LocalAws, function: Function) -> None:
     configured.retag("demo", tags(pause="scale-in"))
 
     assert function.invoke(apply()) == answer("configured", registered(scale_in=True), paused="scale-in")
-    assert configured.state("demo") == with_timeout() | {"targets": {VARIANT: capacity(scale_in=True)}}
+    assert configured.state("demo") == scaling(target=capacity(scale_in=True))
 
 
-def test_every_variant_has_a_policy_and_an_alarm_of_its_own(aws: LocalAws, function: Function) -> None:
+def test_every_variant_has_policies_and_alarms_of_its_own(aws: LocalAws, function: Function) -> None:
     variants = ["Blue", "Green"]
-    aws.create_endpoint("demo", tags=tags(idle_timeout="10m"), variants=variants)
+    aws.create_endpoint("demo", tags=ENABLED, variants=variants)
 
     assert function.invoke(apply()) == answer_of(
-        "configured",
-        {
-            variant: [
-                registered(),
-                put_wake_policy(),
-                *put_wake_alarms(variant=variant),
-                put_idle_policy(),
-                put_idle_alarm(variant=variant),
-                put_outward_policy(),
-            ]
-            for variant in variants
-        },
+        "configured", {variant: configuring(variant=variant) for variant in variants}
     )
+    assert aws.state("demo") == scaling(variants=variants)
     settled(aws, function)
 
 
@@ -320,24 +285,44 @@ def test_a_timeout_shorter_than_the_longest_request_is_refused_and_changes_nothi
         "600s", f"must not be shorter than longest-request, which is 2400s: {TOO_SHORT}"
     )
     assert written(configured) == []
-    assert configured.state("demo") == with_timeout()
+    assert configured.state("demo") == scaling()
 
 
-@pytest.mark.parametrize("longest", ["1s", "599s", "10m"])
-def test_a_timeout_as_long_as_the_longest_request_is_long_enough(
-    configured: LocalAws, function: Function, longest: str
+def test_none_beside_a_longest_request_is_refused_and_changes_nothing(
+    configured: LocalAws, function: Function
 ) -> None:
-    configured.retag("demo", tags(longest_request=longest))
+    configured.retag("demo", tags(idle_timeout="none", longest_request="1s"))
 
-    assert function.invoke(apply()) == answer("unchanged")
+    assert function.invoke(apply()) == refusal(
+        "none", f"must not be none beside longest-request, which is 1s: {TOO_SHORT}"
+    )
+    assert written(configured) == []
+    assert configured.state("demo") == scaling()
 
 
-def test_without_a_timeout_the_longest_request_changes_nothing(aws: LocalAws, function: Function) -> None:
-    aws.create_endpoint("demo", tags=tags(longest_request="1h"))
+@pytest.mark.parametrize(("longest", "spare"), [("1s", 5), ("5m", 5), ("301s", 6), ("599s", 10), ("10m", 10)])
+def test_a_timeout_as_long_as_the_longest_request_is_long_enough(
+    configured: LocalAws, function: Function, longest: str, spare: int
+) -> None:
+    configured.retag("demo", tags(idle_timeout="10m", longest_request=longest))
 
     function.invoke(apply())
 
-    assert aws.state("demo") == scaling()
+    assert configured.state("demo") == scaling(spare=spare)
+    settled(configured, function)
+
+
+@pytest.mark.parametrize(("longest", "minutes"), [("601s", 11), ("40m", 40), ("1h", 60)])
+def test_the_default_gives_way_to_a_longer_request_in_whole_minutes(
+    aws: LocalAws, function: Function, longest: str, minutes: int
+) -> None:
+    """Both alarms that take instances away wait for as long as a request takes."""
+    aws.create_endpoint("demo", tags=tags(longest_request=longest))
+
+    function.invoke(apply())
+
+    assert aws.state("demo") == scaling(idle=minutes, spare=minutes)
+    settled(aws, function)
 
 
 @pytest.mark.parametrize("value", ["0", "61m", "2h", "long"])
@@ -351,15 +336,16 @@ def test_a_longest_request_that_aws_would_not_process_is_refused(
     ]
 
 
-def test_a_timeout_by_default_gives_way_to_a_longer_request_in_whole_minutes(
-    aws: LocalAws, start_function: Callable[..., Function]
+@pytest.mark.parametrize("default", ["5m", "none"])
+def test_a_default_of_the_deployment_gives_way_to_a_longer_request(
+    aws: LocalAws, start_function: Callable[..., Function], default: str
 ) -> None:
-    function = start_function(DEFAULT_IDLE_TIMEOUT="10m")
-    aws.create_endpoint("demo", tags=tags(longest_request="601s"))
+    function = start_function(DEFAULT_IDLE_TIMEOUT=default)
+    aws.create_endpoint("demo", tags=tags(longest_request="361s"))
 
     function.invoke(apply())
 
-    assert aws.state("demo") == with_timeout(11)
+    assert aws.state("demo") == scaling(idle=7, spare=7)
 
 
 def test_a_tag_is_held_to_the_longest_request_by_default(
@@ -373,16 +359,34 @@ def test_a_tag_is_held_to_the_longest_request_by_default(
     )
 
 
-def test_defaults_that_contradict_each_other_stop_the_function_at_start(
-    start_function: Callable[..., Function],
+@pytest.mark.parametrize("timeout", ["5m", "none"])
+def test_defaults_that_contradict_each_other_protect_the_longest_request(
+    aws: LocalAws, start_function: Callable[..., Function], timeout: str
 ) -> None:
-    with pytest.raises(FunctionDied) as died:
-        start_function(DEFAULT_IDLE_TIMEOUT="5m", DEFAULT_LONGEST_REQUEST="10m").invoke(apply())
+    function = start_function(DEFAULT_IDLE_TIMEOUT=timeout, DEFAULT_LONGEST_REQUEST="10m")
+    aws.create_endpoint("demo", tags=ENABLED)
 
-    assert "DEFAULT_IDLE_TIMEOUT" in str(died.value)
+    function.invoke(apply())
+
+    assert aws.state("demo") == scaling(idle=10, spare=10)
 
 
-def test_empty_defaults_are_none(aws: LocalAws, start_function: Callable[..., Function]) -> None:
+def test_a_deployment_can_leave_scaling_in_to_target_tracking(
+    aws: LocalAws, start_function: Callable[..., Function]
+) -> None:
+    function = start_function(DEFAULT_IDLE_TIMEOUT="none")
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(apply())
+    assert aws.state("demo") == scaling(idle=None)
+
+    aws.retag("demo", tags(idle_timeout="30m"))
+    function.invoke(apply())
+    assert aws.state("demo") == scaling(idle=30)
+
+
+def test_empty_defaults_are_as_if_they_were_not_set(
+    aws: LocalAws, start_function: Callable[..., Function]
+) -> None:
     """As the template sets them."""
     function = start_function(DEFAULT_IDLE_TIMEOUT="", DEFAULT_LONGEST_REQUEST="")
     aws.create_endpoint("demo", tags=tags())
@@ -396,9 +400,9 @@ def test_empty_defaults_are_none(aws: LocalAws, start_function: Callable[..., Fu
 
 
 def repair(aws: LocalAws, function: Function, *changes: Json) -> None:
-    assert aws.state("demo") != with_timeout(), "the edit has changed nothing"
+    assert aws.state("demo") != scaling(), "the edit has changed nothing"
     assert function.invoke(state_change()) == answer("configured", *changes)
-    assert aws.state("demo") == with_timeout()
+    assert aws.state("demo") == scaling()
     settled(aws, function)
 
 
@@ -448,6 +452,8 @@ def test_a_field_of_the_idle_policy_changed_by_hand_is_repaired_by_one_put(
 
 
 OTHER_ARN = "arn:aws:sns:eu-west-1:123456789012:pager"
+ENDPOINT = [{"Name": "EndpointName", "Value": "demo"}]
+PLAIN = {"Metrics": None, "MetricName": "ApproximateBacklogSize", "Namespace": QUEUE, "Period": 60}
 
 
 def edit_alarm(aws: LocalAws, changes: dict[str, Any]) -> None:
@@ -459,6 +465,31 @@ def edit_alarm(aws: LocalAws, changes: dict[str, Any]) -> None:
     )
 
 
+def edited(*path: str | int, to: Any) -> dict[str, Any]:
+    """The metrics of the idle alarm with another member; None takes it away."""
+    metrics = deepcopy(idle_alarm()["Metrics"])
+    at: Any = metrics
+    for step in path[:-1]:
+        at = at[step]
+    if to is None:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = to
+    return {"Metrics": metrics}
+
+
+def slower() -> dict[str, Any]:
+    """All metrics of an alarm have one period."""
+    metrics = deepcopy(idle_alarm()["Metrics"])
+    for query in metrics[1:]:
+        query["MetricStat"]["Period"] = 120
+    return {"Metrics": metrics}
+
+
+EXPRESSION, BACKLOG = 0, (1, "MetricStat")
+THEIR_DIMENSION = [{"Name": "EndpointName", "Value": "Demo"}]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -466,15 +497,6 @@ def edit_alarm(aws: LocalAws, changes: dict[str, Any]) -> None:
         pytest.param({"AlarmDescription": None}, id="no AlarmDescription"),
         pytest.param({"ActionsEnabled": False}, id="actions disabled"),
         pytest.param({"AlarmActions": []}, id="no action"),
-        pytest.param({"AlarmActions": [OTHER_ARN]}, id="another action"),
-        pytest.param({"OKActions": [OTHER_ARN]}, id="OKActions"),
-        pytest.param({"InsufficientDataActions": [OTHER_ARN]}, id="InsufficientDataActions"),
-        pytest.param({"MetricName": "ApproximateBacklogSizePerInstance"}, id="MetricName"),
-        pytest.param({"Namespace": "Other/SageMaker"}, id="Namespace"),
-        pytest.param({"Statistic": "Average"}, id="Statistic"),
-        pytest.param({"Statistic": None, "ExtendedStatistic": "p90"}, id="ExtendedStatistic"),
-        pytest.param({"Unit": "Count"}, id="Unit"),
-        pytest.param({"Period": 120}, id="Period"),
         pytest.param({"EvaluationPeriods": 11}, id="EvaluationPeriods"),
         pytest.param({"DatapointsToAlarm": 9}, id="DatapointsToAlarm"),
         pytest.param({"Threshold": 2.0}, id="Threshold"),
@@ -482,11 +504,26 @@ def edit_alarm(aws: LocalAws, changes: dict[str, Any]) -> None:
         pytest.param({"TreatMissingData": "breaching"}, id="missing data breaching"),
         pytest.param({"TreatMissingData": "notBreaching"}, id="missing data not breaching"),
         pytest.param({"TreatMissingData": "ignore"}, id="missing data ignored"),
-        pytest.param({"Dimensions": []}, id="no dimension"),
+        pytest.param(edited(EXPRESSION, "Expression", to="b + g"), id="Expression"),
         pytest.param(
-            {"Dimensions": [{"Name": "EndpointName", "Value": "Demo"}]}, id="value of the dimension"
+            edited(*BACKLOG, "Metric", "MetricName", to="HasBacklogWithoutCapacity"), id="MetricName"
         ),
-        pytest.param({"Dimensions": [{"Name": "VariantName", "Value": "demo"}]}, id="name of the dimension"),
+        pytest.param(edited(*BACKLOG, "Metric", "Namespace", to="Other/SageMaker"), id="Namespace"),
+        pytest.param(
+            edited(*BACKLOG, "Metric", "Dimensions", to=THEIR_DIMENSION), id="value of the dimension"
+        ),
+        pytest.param(
+            edited(*BACKLOG, "Metric", "Dimensions", 0, "Name", to="VariantName"), id="name of the dimension"
+        ),
+        pytest.param(edited(*BACKLOG, "Metric", "Dimensions", to=[]), id="no dimension"),
+        pytest.param(edited(*BACKLOG, "Stat", to="Average"), id="Stat"),
+        pytest.param(edited(*BACKLOG, "Stat", to="p90"), id="a percentile"),
+        pytest.param(slower(), id="Period"),
+        pytest.param(edited(*BACKLOG, "Unit", to="Count"), id="Unit"),
+        pytest.param(PLAIN | {"Statistic": "Maximum", "Dimensions": ENDPOINT}, id="no expression"),
+        pytest.param(
+            PLAIN | {"ExtendedStatistic": "p90", "Dimensions": ENDPOINT}, id="a percentile and no expression"
+        ),
     ],
 )
 def test_a_field_of_the_idle_alarm_changed_by_hand_is_repaired_by_one_put(
@@ -495,6 +532,24 @@ def test_a_field_of_the_idle_alarm_changed_by_hand_is_repaired_by_one_put(
     edit_alarm(configured, changes)
 
     repair(configured, function, put_idle_alarm())
+
+
+OTHERS = {"OKActions": [OTHER_ARN], "InsufficientDataActions": [OTHER_ARN]}
+
+
+def test_an_action_that_a_person_hung_on_the_idle_alarm_is_no_drift_and_outlives_a_repair(
+    configured: LocalAws, function: Function
+) -> None:
+    policy = policy_arn(configured, "scale-to-zero-idle")
+    edit_alarm(configured, {**OTHERS, "AlarmActions": [policy, OTHER_ARN]})
+    assert function.invoke(state_change()) == answer("unchanged")
+
+    edit_alarm(configured, {**OTHERS, "AlarmActions": [OTHER_ARN]})
+    assert function.invoke(state_change()) == answer("configured", put_idle_alarm())
+    found = client(configured, "cloudwatch").describe_alarms(AlarmNames=[IDLE_ALARM])["MetricAlarms"][0]
+    assert set(found["AlarmActions"]) == {policy, OTHER_ARN}
+    assert {name: found[name] for name in OTHERS} == OTHERS
+    assert function.invoke(state_change()) == answer("unchanged")
 
 
 def test_an_idle_alarm_that_drives_the_policy_that_wakes_is_repaired(
@@ -518,7 +573,9 @@ def test_an_idle_policy_or_alarm_that_a_person_deletes_comes_back(
 def test_target_tracking_that_scales_in_again_by_hand_is_repaired(
     configured: LocalAws, function: Function
 ) -> None:
-    configuration = {key: value for key, value in backlog_policy().items() if key != "PolicyType"}
+    configuration = {
+        key: value for key, value in backlog_policy(scales_in=True).items() if key != "PolicyType"
+    }
     autoscaling(
         configured,
         "put_scaling_policy",
@@ -527,7 +584,7 @@ def test_target_tracking_that_scales_in_again_by_hand_is_repaired(
         TargetTrackingScalingPolicyConfiguration=configuration,
     )
 
-    repair(configured, function, put_outward_policy())
+    repair(configured, function, put_backlog_policy())
 
 
 # The end.
@@ -535,26 +592,34 @@ def test_target_tracking_that_scales_in_again_by_hand_is_repaired(
 
 @pytest.mark.parametrize("how", ["remove", "opt out", "delete"])
 def test_nothing_of_the_timeout_stays_behind(configured: LocalAws, function: Function, how: str) -> None:
-    both = delete_alarms(wake_alarm_name(), IDLE_ALARM)
+    every = delete_alarms()
     if how == "delete":
         configured.delete_endpoint("demo")
         answered = function.invoke(state_change(status="DELETING"))
-        assert answered == answer("removed", both)
+        assert answered == answer("removed", every)
     elif how == "opt out":
         configured.retag("demo", {f"{PREFIX}enabled": "false"})
-        assert function.invoke(apply()) == answer("removed", DEREGISTERED, both)
+        assert function.invoke(apply()) == answer("removed", DEREGISTERED, every)
     else:
-        assert function.invoke(remove()) == answer("removed", DEREGISTERED, both)
+        assert function.invoke(remove()) == answer("removed", DEREGISTERED, every, note=STILL_ASKED)
 
     assert configured.state("demo") == NOTHING
 
 
+@pytest.mark.parametrize("how", ["remove", "opt out"])
 def test_an_endpoint_that_sleeps_by_the_timeout_is_raised_before_it_leaves(
-    configured: LocalAws, function: Function
+    configured: LocalAws, function: Function, how: str
 ) -> None:
     configured.set_instances("demo", 0)
+    if how == "opt out":
+        configured.retag("demo", {f"{PREFIX}enabled": "false"})
 
-    assert function.invoke(remove()) == answer("removing", registered(1, 5, scale_in=True, scheduled=True))
+    answered = function.invoke(remove() if how == "remove" else apply())
+    assert answered["outcome"] == "removing"
+    changes = answered["variants"][0]["changes"]
+    assert changes[0] == registered(1, 5)
+    # A removal by hand also notes that it waits.
+    assert [change["change"] for change in changes[1:]] == ["put-scheduled-action"] * (how == "remove")
     assert stranded(configured) == []
     configured.settle()
     assert function.invoke(state_change())["outcome"] == "removed"
@@ -574,38 +639,48 @@ class Turn:
     state: Json
 
 
-PUT_IDLE = ["PutScalingPolicy", "PutMetricAlarm"]
+# A policy and its alarm.
+PAIR = ["PutScalingPolicy", "PutMetricAlarm"]
+WAKE = [*PAIR, "PutMetricAlarm"]
+NO_TIMEOUT = tags(idle_timeout="none")
 TURNS = {
-    "on from the start": Turn(
-        None, tags(idle_timeout="10m"), [*CONFIGURING[:3], *PUT_IDLE, "PutScalingPolicy"], with_timeout()
+    "on from the start": Turn(None, ENABLED, CONFIGURING, scaling()),
+    "off from the start": Turn(
+        None,
+        NO_TIMEOUT,
+        ["RegisterScalableTarget", *WAKE, "PutScalingPolicy"],
+        scaling(idle=None),
     ),
-    "on": Turn(tags(), tags(idle_timeout="10m"), [*PUT_IDLE, "PutScalingPolicy"], with_timeout()),
+    "on": Turn(NO_TIMEOUT, ENABLED, [*PAIR, *PAIR, "PutScalingPolicy"], scaling()),
     "off": Turn(
-        tags(idle_timeout="10m"),
-        tags(),
-        ["DeleteScalingPolicy", "PutScalingPolicy", "DeleteAlarms"],
-        scaling(),
+        ENABLED,
+        NO_TIMEOUT,
+        [*["DeleteScalingPolicy"] * 2, "PutScalingPolicy", "DeleteAlarms"],
+        scaling(idle=None),
     ),
     "down to zero": Turn(
-        tags(idle_timeout="10m", min_capacity="1"),
-        tags(idle_timeout="10m"),
-        ["PutScalingPolicy", "PutMetricAlarm", "RegisterScalableTarget", "PutScalingPolicy"],
-        with_timeout(),
+        tags(min_capacity="1"), ENABLED, ["RegisterScalableTarget", *WAKE, "PutScalingPolicy"], scaling()
     ),
     "down to zero, and on": Turn(
+        tags(min_capacity="1", idle_timeout="none"),
+        ENABLED,
+        [*WAKE, "RegisterScalableTarget", *PAIR, *PAIR, "PutScalingPolicy"],
+        scaling(),
+    ),
+    "down to zero, and off": Turn(
         tags(min_capacity="1"),
-        tags(idle_timeout="10m"),
-        ["PutScalingPolicy", "PutMetricAlarm", "RegisterScalableTarget", *PUT_IDLE, "PutScalingPolicy"],
-        with_timeout(),
+        NO_TIMEOUT,
+        ["RegisterScalableTarget", *WAKE, *["DeleteScalingPolicy"] * 2, "PutScalingPolicy", "DeleteAlarms"],
+        scaling(idle=None),
     ),
     "up from zero": Turn(
-        tags(idle_timeout="10m"),
-        tags(idle_timeout="10m", min_capacity="1"),
+        ENABLED,
+        tags(min_capacity="1"),
         ["RegisterScalableTarget", "DeleteScalingPolicy", "PutScalingPolicy", "DeleteAlarms"],
-        with_timeout(min_capacity=1),
+        scaling(target=capacity(1), wake=False),
     ),
     "out": Turn(
-        tags(idle_timeout="10m"),
+        ENABLED,
         {f"{PREFIX}enabled": "false"},
         ["DeregisterScalableTarget", "DeleteAlarms"],
         NOTHING,

@@ -18,6 +18,7 @@ from support import (
     ENABLED,
     NOTHING,
     PREFIX,
+    STILL_ASKED,
     VARIANT,
     WITHOUT_STATUS_TAG,
     Json,
@@ -31,9 +32,6 @@ from support import (
     delete_alarms,
     failure,
     plan,
-    put_backlog_policy,
-    put_wake_alarms,
-    put_wake_policy,
     registered,
     remove,
     resource_id,
@@ -144,13 +142,7 @@ def test_a_variant_is_registered_warm_where_its_window_is_open(
     of = open_window(zone) if is_open else closed_window(zone)
     aws.create_endpoint("demo", tags=tags(warm_hours=of.tag, warm_capacity="2"))
     minimum = 2 if is_open else 0
-    changes = [
-        registered(minimum),
-        put_wake_policy(),
-        *put_wake_alarms(),
-        *put_actions(of, warm=2),
-        put_backlog_policy(),
-    ]
+    changes = [*configuring(target=capacity(minimum)), *put_actions(of, warm=2)]
 
     assert function.invoke(plan()) == answer("planned", *changes)
     assert aws.state("demo") == NOTHING
@@ -269,14 +261,7 @@ def test_every_variant_has_its_own_actions(aws: LocalAws, function: Function) ->
     aws.create_endpoint("demo", tags=tags(warm_hours=of.tag), variants=variants)
 
     changes = {
-        variant: [
-            registered(1),
-            put_wake_policy(),
-            *put_wake_alarms(variant=variant),
-            *put_actions(of),
-            put_backlog_policy(),
-        ]
-        for variant in variants
+        variant: [*configuring(variant=variant, target=capacity(1)), *put_actions(of)] for variant in variants
     }
     assert function.invoke(apply()) == answer_of("configured", changes)
     settled(aws, function)
@@ -296,13 +281,26 @@ def test_warm_hours_can_be_a_default_that_a_tag_takes_away(aws: LocalAws, start_
 
 
 @pytest.mark.parametrize(
-    "variable", [{"DEFAULT_WARM_HOURS": "office hours"}, {"DEFAULT_WARM_CAPACITY": "6"}], ids=str
+    "variable", [{"DEFAULT_WARM_HOURS": "office hours"}, {"DEFAULT_WARM_CAPACITY": "0"}], ids=str
 )
 def test_a_bad_default_stops_the_function_by_its_name(start_function: Any, variable: Json) -> None:
     with pytest.raises(FunctionDied) as died:
         start_function(**variable).invoke(apply())
 
     assert next(iter(variable)) in str(died.value)
+
+
+def test_a_default_above_the_largest_maximum_gives_way_with_a_warning(
+    aws: LocalAws, start_function: Any
+) -> None:
+    function = start_function(DEFAULT_WARM_HOURS=OPEN, DEFAULT_WARM_CAPACITY="6")
+    aws.create_endpoint("demo", tags=ENABLED)
+
+    function.invoke(apply())
+
+    assert aws.state("demo")["targets"] == {VARIANT: capacity(5, 5)}
+    [warning] = [line for line in function.logs if line["level"] == "WARN"]
+    assert 'DEFAULT_WARM_CAPACITY="6"' in warning["message"]
 
 
 # Mistakes.
@@ -489,7 +487,8 @@ def test_nothing_of_the_warm_hours_stays_behind(configured: LocalAws, function: 
         if how == "opt out":
             configured.retag("demo", {f"{PREFIX}enabled": "false"})
         answered = function.invoke(remove() if how == "remove" else apply())
-        assert answered == answer("removed", DEREGISTERED, delete_alarms())
+        note = {"note": STILL_ASKED} if how == "remove" else {}
+        assert answered == answer("removed", DEREGISTERED, delete_alarms(), **note)
 
     assert configured.state("demo") == NOTHING
 
@@ -524,11 +523,11 @@ def test_another_owners_action_is_a_conflict_and_gives_way_to_a_takeover(
 # Every write in turn fails.
 
 
-@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("index", range(len(CONFIGURING) + 2))
 def test_a_configuration_that_is_cut_off_strands_nothing_and_the_next_event_finishes(
     aws: LocalAws, function: Function, index: int
 ) -> None:
-    writes = [*CONFIGURING[:3], "PutScheduledAction", "PutScheduledAction", "PutScalingPolicy"]
+    writes = [*CONFIGURING, "PutScheduledAction", "PutScheduledAction"]
     of = closed_window()
     aws.create_endpoint("demo", tags=tags(warm_hours=of.tag))
     operation = writes[index]
