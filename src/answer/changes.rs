@@ -82,9 +82,9 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
 
 /// How many instances the wake policy of the plan starts at the most.
 fn most_to_wake(plan: &VariantPlan) -> Option<i32> {
-    plan.changes.iter().find_map(|change| match change {
-        Change::PutScalingPolicy(PolicyName::Wake, policy) => policy.most(),
-        _ => None,
+    plan.changes.iter().find_map(|change| {
+        let Change::PutScalingPolicy(PolicyName::Wake, policy) = change else { return None };
+        policy.most()
     })
 }
 
