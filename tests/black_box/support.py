@@ -226,6 +226,15 @@ def delete_alarms(*kinds: str, endpoint: str = "demo", variant: str = VARIANT) -
     return {"change": "delete-alarms", "alarmNames": alarm_names(*kinds, endpoint=endpoint, variant=variant)}
 
 
+# Stands on a variant at zero that is removed by hand: the next event or sweep finishes the removal.
+REMOVAL_MARK: Json = {
+    "scale-to-zero-warm-start..removing": {
+        "Schedule": "cron(0 0 ? * MON *)",
+        "Timezone": "UTC",
+        "ScalableTargetAction": {"MinCapacity": 1},
+    }
+}
+
 DEREGISTERED: Json = {"change": "deregister-scalable-target"}
 
 

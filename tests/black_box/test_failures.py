@@ -13,6 +13,7 @@ from support import (
     ENABLED,
     NOTHING,
     PREFIX,
+    REMOVAL_MARK,
     VARIANT,
     Json,
     answer,
@@ -168,14 +169,6 @@ class Work:
     payload: Json
 
 
-# Tells the next event that the removal is still to be finished.
-REMOVAL_MARK = {
-    "scale-to-zero-warm-start..removing": {
-        "Schedule": "cron(0 0 ? * MON *)",
-        "Timezone": "UTC",
-        "ScalableTargetAction": {"MinCapacity": 1},
-    }
-}
 REMOVING = ["DeregisterScalableTarget", "DeleteAlarms"]
 EVENT = state_change()
 

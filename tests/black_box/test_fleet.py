@@ -32,6 +32,7 @@ from support import (
     ENABLED,
     NOTHING,
     PREFIX,
+    REMOVAL_MARK,
     STATUS_TAG,
     VARIANT,
     Json,
@@ -302,9 +303,11 @@ def test_the_plan_of_a_fleet_is_what_a_sweep_then_does(aws: LocalAws, function: 
         endpoint="new-with-two",
     )
     assert results(done)["orphan"] == answer(
-        "removed", DEREGISTERED, delete_alarms("orphan"), endpoint="orphan"
+        "removed", DEREGISTERED, delete_alarms(endpoint="orphan"), endpoint="orphan"
     )
-    assert results(done)["ghost"] == answer("removed", delete_alarms("ghost"), endpoint="ghost")
+    assert results(done)["ghost"] == answer(
+        "removed", delete_alarms("wake", endpoint="ghost"), endpoint="ghost"
+    )
 
 
 def test_a_plan_with_a_queue_hands_nothing_over(
@@ -348,7 +351,8 @@ def test_removing_a_fleet_leaves_nothing_of_ours_and_all_of_others(
 
     fleet(function, REMOVE, queue)
     assert stranded(aws) == []
-    assert states(aws, ["kept"])["kept"]["targets"] == {VARIANT: capacity(1, scale_in=True, scheduled=True)}
+    kept = aws.state("kept")
+    assert (kept["targets"], kept["actions"]) == ({VARIANT: capacity(1)}, {VARIANT: REMOVAL_MARK})
     aws.settle()
     fleet(function, REMOVE, queue)
 
@@ -436,7 +440,7 @@ def test_a_sweep_finishes_a_removal_under_way(
     create_configured(aws, "demo")
     aws.set_instances("demo", 0)
     fleet(function, payload, queue)
-    assert aws.state("demo") == scaling(target=capacity(1, scale_in=True, scheduled=True))
+    assert aws.state("demo") == {**scaling(target=capacity(1)), "actions": {VARIANT: REMOVAL_MARK}}
 
     assert sweep(function, queue)["counts"] == {"skipped": 1}
     aws.settle()
