@@ -99,6 +99,7 @@ EXPLAINED = {
                 "desiredInstances": 1,
                 "minCapacity": None,
                 "maxCapacity": None,
+                "ladder": None,
                 "policies": [],
                 "alarms": [],
                 "pendingChanges": [change["change"] for change in configuring()],

@@ -203,6 +203,8 @@ SWEEPING = [
     "DeleteAlarms",
     "SendMessageBatch",
 ]
+# An endpoint that fails goes to the queue, which tries it by itself, and the sweep goes on.
+OF_ONE_ENDPOINT = {"DescribeEndpoint", "DescribeEndpointConfig", "DeregisterScalableTarget", "DeleteAlarms"}
 
 
 def check_sweep(
@@ -244,7 +246,8 @@ def check_sweep(
 def test_sweeping(
     aws: LocalAws, function: Function, queue: WorkQueue, operation: str, nth: int, kind: str
 ) -> None:
-    check_sweep(aws, function, function, queue, [Fault(operation, kind, nth)], ERROR_TYPES[kind])
+    expected = None if operation in OF_ONE_ENDPOINT else ERROR_TYPES[kind]
+    check_sweep(aws, function, function, queue, [Fault(operation, kind, nth)], expected)
 
 
 @pytest.mark.full
