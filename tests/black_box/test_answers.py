@@ -9,6 +9,7 @@ import pytest
 from support import (
     ENABLED,
     NOTHING,
+    STILL_ASKED,
     Json,
     answer,
     apply,
@@ -38,11 +39,7 @@ SKIPPED: dict[str, tuple[dict[str, Any], str]] = {
     "serverless": ({"tags": ENABLED, "serverless": True, "asynchronous": False}, "serverless"),
     "managed instance scaling": (
         {"tags": ENABLED, "managed_instance_scaling": True, "asynchronous": False},
-        "managed-instance-scaling",
-    ),
-    "managed instance scaling on an asynchronous one": (
-        {"tags": ENABLED, "managed_instance_scaling": True},
-        "managed-instance-scaling",
+        "not-async",
     ),
     "ml.t2.medium": ({"tags": ENABLED, "instance_type": "ml.t2.medium"}, "burstable-instance"),
     "ml.t3.2xlarge": ({"tags": ENABLED, "instance_type": "ml.t3.2xlarge"}, "burstable-instance"),
@@ -202,7 +199,7 @@ def test_the_configuration_alone_may_tell_that_an_endpoint_is_asynchronous(
 def test_removing_what_was_never_configured_removes_nothing(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo", tags=ENABLED)
 
-    assert function.invoke(remove()) == answer("removed")
+    assert function.invoke(remove()) == answer("removed", note=STILL_ASKED)
     assert written(aws) == []
 
 

@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_a_note_and_the_rest_is_told(
         (None, "not-found"),
         ({"asynchronous": False}, "not-async"),
         ({"serverless": True}, "serverless"),
-        ({"managed_instance_scaling": True}, "managed-instance-scaling"),
+        ({"managed_instance_scaling": True, "asynchronous": False}, "not-async"),
     ],
 )
 def test_what_has_no_state_answers_why(

@@ -256,7 +256,7 @@ def change_tracking(policy: Json) -> None:
 
 
 RESOURCE = f"endpoint/{NAME}/variant/{VARIANT}"
-WAKE_ALARM = f"alarm scale-to-zero/{NAME}/{VARIANT}/wake"
+OWN_ALARMS = [f"alarm scale-to-zero/{NAME}/{VARIANT}/{kind}" for kind in ("wake", "ladder", "spare", "idle")]
 BACKLOG_POLICY = f"scaling policy scale-to-zero-backlog of {RESOURCE}"
 NOT_SETTLED = {
     ("the function's answers", "outcome of the second plan"),
@@ -272,12 +272,12 @@ DRIFTS: dict[str, tuple[str, Callable[[Json], Json], set[tuple[str, str]]]] = {
     "an alarm has a field that nobody sent": (
         "DescribeAlarms",
         every("MetricAlarms", lambda alarm: alarm.update(EvaluateLowSampleCountPercentile="ignore")),
-        {(WAKE_ALARM, "fields that AWS filled in")},
+        {(alarm, "fields that AWS filled in") for alarm in OWN_ALARMS},
     ),
     "an alarm has a unit, which the function would take away": (
         "DescribeAlarms",
         every("MetricAlarms", lambda alarm: alarm.update(Unit="Count")),
-        {(WAKE_ALARM, "fields that AWS filled in"), *NOT_SETTLED},
+        {(alarm, "fields that AWS filled in") for alarm in OWN_ALARMS} | NOT_SETTLED,
     ),
     "a policy has a unit, which the function would take away": (
         "DescribeScalingPolicies",
@@ -288,7 +288,8 @@ DRIFTS: dict[str, tuple[str, Callable[[Json], Json], set[tuple[str, str]]]] = {
         "DescribeScalingPolicies",
         every("ScalingPolicies", lambda policy: policy.update(Alarms=[])),
         {
-            (WAKE_ALARM, "named in its policy's Alarms"),
+            *[(alarm, "named in its policy's Alarms") for alarm in OWN_ALARMS],
+            *NOT_SETTLED,
             (f"alarm of target tracking on {RESOURCE}: AlarmHigh", "AlarmName in Alarms"),
             (f"alarm of target tracking on {RESOURCE}: AlarmLow", "AlarmName in Alarms"),
         },
@@ -399,7 +400,7 @@ def test_an_alarm_that_gets_no_state_differs(
 
     verified = run("--yes", sleep=lambda _: None)
     assert {about for about, _ in verified.having(DIFFERS)} == {
-        WAKE_ALARM,
+        OWN_ALARMS[0],
         f"alarm of target tracking on {RESOURCE}: AlarmHigh",
         f"alarm of target tracking on {RESOURCE}: AlarmLow",
     }
@@ -428,7 +429,7 @@ def explanation(aws: LocalAws) -> Json:
                     "desiredInstances": 1,
                     "minCapacity": 0,
                     "maxCapacity": 5,
-                    "policies": ["scale-to-zero-backlog", "scale-to-zero-wake"],
+                    "policies": [f"scale-to-zero-{name}" for name in ("backlog", "wake", "spare", "idle")],
                     "alarms": [{"alarmName": name, "state": "OK"} for name in aws.state(NAME)["alarms"]],
                     "pendingChanges": [],
                 }

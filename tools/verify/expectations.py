@@ -26,7 +26,10 @@ NOT_NOW = "not to be seen now"
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 SERVICE_LINKED_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-BACKLOG, WAKE, IDLE = "scale-to-zero-backlog", "scale-to-zero-wake", "scale-to-zero-idle"
+BACKLOG, WAKE = "scale-to-zero-backlog", "scale-to-zero-wake"
+SPARE, IDLE = "scale-to-zero-spare", "scale-to-zero-idle"
+# The alarms of ours, each with the policy that it drives.
+DRIVES = {"wake": WAKE, "ladder": WAKE, "spare": SPARE, "idle": IDLE}
 ACTIONS = ("scale-to-zero-warm-start", "scale-to-zero-warm-end")
 
 # Where an expectation comes from.
@@ -363,10 +366,12 @@ def scaling_policies(subject: Subject) -> Iterator[Row]:
     """The policies read back as they were sent, under an ARN of the form that alarms take for an action."""
     for variant in subject.variants:
         policies = subject.policies[variant]
-        foreign = [name for name in policies if name not in (BACKLOG, WAKE, IDLE)]
+        foreign = [name for name in policies if name not in (BACKLOG, *DRIVES.values())]
         about = f"scaling policies of {subject.resource_id(variant)}"
         yield row(about, "of other owners", "none", foreign, not foreign, FIXED)
-        wanted = {BACKLOG} | {name for name in (WAKE, IDLE) if subject.written(variant, _PUT_POLICY, name)}
+        wanted = {BACKLOG} | {
+            name for name in (WAKE, SPARE, IDLE) if subject.written(variant, _PUT_POLICY, name)
+        }
         missing = sorted(wanted - set(policies))
         yield row(about, "missing", "none", missing, not missing, WRITTEN)
         for name in sorted(set(policies) - set(foreign)):
@@ -415,23 +420,24 @@ def _tracking(subject: Subject, about: str, change: Json | None, found: Json) ->
 
 
 def _step(about: str, name: str, change: Json | None, found: Json) -> Iterator[Row]:
-    bound, adjustment, cooldown = {
-        WAKE: ("MetricIntervalLowerBound", "ChangeInCapacity", 300),
-        IDLE: ("MetricIntervalUpperBound", "ExactCapacity", 60),
+    bound, adjustment, cooldown, aggregation = {
+        WAKE: ("MetricIntervalLowerBound", "ChangeInCapacity", 180, "Maximum"),
+        SPARE: ("MetricIntervalLowerBound", "ExactCapacity", 60, "Average"),
+        IDLE: ("MetricIntervalUpperBound", "ExactCapacity", 60, "Average"),
     }[name]
-    yield from _fields(
-        about,
-        {"AdjustmentType": adjustment, "Cooldown": cooldown, "MetricAggregationType": "Average"},
-        found,
-        FIXED,
-    )
+    fixed = {"AdjustmentType": adjustment, "Cooldown": cooldown, "MetricAggregationType": aggregation}
+    yield from _fields(about, fixed, found, FIXED)
     steps = found.get("StepAdjustments", [])
-    yield equal(about, "StepAdjustments", 1, len(steps), FIXED)
-    for step in steps[:1]:
-        yield _as_written(about, change, "scalingAdjustment", step, "ScalingAdjustment")
-        bounds = {member: value for member, value in step.items() if member != "ScalingAdjustment"}
-        yield equal(about, "bounds of the step", {bound: 0.0}, bounds, ALWAYS_SENT)
-    beyond = set(found) - {"AdjustmentType", "Cooldown", "MetricAggregationType", "StepAdjustments"}
+    if change is not None and "stepAdjustments" in change:
+        read = [{f"{key[0].lower()}{key[1:]}": value for key, value in step.items()} for step in steps]
+        yield equal(about, "StepAdjustments", change["stepAdjustments"], read, WRITTEN)
+    elif len(steps) == 1 or name != WAKE:
+        yield equal(about, "StepAdjustments", 1, len(steps), FIXED)
+        for step in steps[:1]:
+            yield _as_written(about, change, "scalingAdjustment", step, "ScalingAdjustment")
+            bounds = {member: value for member, value in step.items() if member != "ScalingAdjustment"}
+            yield equal(about, "bounds of the step", {bound: 0.0}, bounds, ALWAYS_SENT)
+    beyond = set(found) - {*fixed, "StepAdjustments"}
     yield row(about, "fields that AWS filled in", "none", sorted(beyond), not beyond, ALWAYS_SENT)
 
 
@@ -468,10 +474,11 @@ def own_alarms(subject: Subject) -> Iterator[Row]:
     """Each alarm reads back as it was sent, drives its policy, and AWS lists it with that policy."""
     alarms = subject.own_alarms()
     for variant in subject.variants:
-        for kind, policy in (("wake", WAKE), ("idle", IDLE)):
+        for kind, policy in DRIVES.items():
             name = f"scale-to-zero/{subject.name}/{variant}/{kind}"
             driven = subject.policies[variant].get(policy)
-            if driven is None and name not in alarms:
+            # Only an endpoint that climbs has a ladder.
+            if name not in alarms and (driven is None or kind == "ladder"):
                 continue
             about = f"alarm {name}"
             is_there = name in alarms
@@ -484,36 +491,70 @@ def _own_alarm(subject: Subject, variant: str, alarm: Json, policy: Json | None)
     name = alarm["AlarmName"]
     about, kind = f"alarm {name}", name.rpartition("/")[2]
     change = subject.written(variant, "put-metric-alarm", name)
-    metric, statistic, comparison, missing = {
-        "wake": ("HasBacklogWithoutCapacity", "Average", "GreaterThanOrEqualToThreshold", "notBreaching"),
-        "idle": ("ApproximateBacklogSize", "Maximum", "LessThanThreshold", "missing"),
+    comparison, threshold, missing = {
+        "wake": ("GreaterThanThreshold", 0.0, "notBreaching"),
+        "ladder": ("GreaterThanThreshold", 0.0, "notBreaching"),
+        "spare": ("GreaterThanOrEqualToThreshold", 1.0, "missing"),
+        "idle": ("LessThanThreshold", 1.0, "missing"),
     }[kind]
     fixed = {
         "ActionsEnabled": True,
         "OKActions": [],
         "InsufficientDataActions": [],
-        "Namespace": "AWS/SageMaker",
-        "MetricName": metric,
-        "Dimensions": _dimensions(subject),
-        "Statistic": statistic,
-        "Period": 60,
-        "Threshold": 1.0,
+        "Threshold": threshold,
         "ComparisonOperator": comparison,
         "TreatMissingData": missing,
     }
+    if kind == "wake":
+        fixed |= {
+            "Namespace": "AWS/SageMaker",
+            "MetricName": "HasBacklogWithoutCapacity",
+            "Dimensions": _dimensions(subject),
+            "Statistic": "Average",
+            "Period": 60,
+        }
     yield from _fields(about, fixed, alarm, FIXED)
+    if kind != "wake":
+        yield from _math(about, change, alarm.get("Metrics", []))
     actions, arn = alarm.get("AlarmActions", []), (policy or {}).get("PolicyARN")
-    expected = f"the PolicyARN of {WAKE if kind == 'wake' else IDLE}"
+    expected = f"the PolicyARN of {DRIVES[kind]}"
     yield row(about, "AlarmActions", expected, actions, actions == [arn], FIXED)
     for member in ("EvaluationPeriods", "DatapointsToAlarm"):
         yield _as_written(about, change, f"{member[0].lower()}{member[1:]}", alarm, member)
     sent = {"AlarmName", "AlarmDescription", "AlarmActions", "EvaluationPeriods", "DatapointsToAlarm", *fixed}
-    beyond = set(alarm) - sent - _ALARM_STATUS
+    sent |= set() if kind == "wake" else {"Metrics"}
+    beyond = {member for member, value in alarm.items() if value != []} - sent - _ALARM_STATUS
     yield row(about, "fields that AWS filled in", "none", sorted(beyond), not beyond, ALWAYS_SENT)
     attached = [it["AlarmName"] for it in (policy or {}).get("Alarms", [])]
-    yield equal(about, "named in its policy's Alarms", [name], attached, API_POLICY)
+    driving = [
+        alarm_name
+        for alarm_name in subject.own_alarms()
+        if alarm_name.startswith(f"scale-to-zero/{subject.name}/{variant}/")
+        and DRIVES.get(alarm_name.rpartition("/")[2]) == DRIVES[kind]
+    ]
+    yield equal(about, "named in its policy's Alarms", sorted(driving), sorted(attached), API_POLICY)
     if kind == "wake":
         yield _wake_state(subject, about, name, alarm)
+
+
+def _math(about: str, change: Json | None, queries: list[Json]) -> Iterator[Row]:
+    """An expression over metrics reads back as it was sent, and is the one result."""
+    results = [query for query in queries if query.get("ReturnData", True)]
+    yield equal(about, "Metrics that are the result", 1, len(results), FIXED)
+    for query in results:
+        yield _as_written(about, change, "expression", query, "Expression")
+    metrics = [
+        {
+            "id": query["Id"],
+            "namespace": query["MetricStat"]["Metric"].get("Namespace"),
+            "metricName": query["MetricStat"]["Metric"].get("MetricName"),
+            "statistic": query["MetricStat"].get("Stat"),
+            "period": query["MetricStat"].get("Period"),
+        }
+        for query in queries
+        if "MetricStat" in query
+    ]
+    yield _as_written(about, change, "metrics", {"Metrics": metrics}, "Metrics")
 
 
 def _wake_state(subject: Subject, about: str, name: str, alarm: Json) -> Row:
@@ -710,7 +751,7 @@ def out_of_reach(subject: Subject) -> Iterator[Row]:
     yield row(
         about,
         "the first request at zero instances wakes the endpoint",
-        "the alarm in 1 to 2 minutes",
+        "the wake alarm in 1 to 3 minutes",
         "invoke the endpoint when it has no instance, and look at the wake alarm's history",
         None,
         AUTOSCALE,
