@@ -291,7 +291,6 @@ DRIFTS: dict[str, tuple[str, Callable[[Json], Json], set[tuple[str, str]]]] = {
             *[(alarm, "named in its policy's Alarms") for alarm in OWN_ALARMS],
             *NOT_SETTLED,
             (f"alarm of target tracking on {RESOURCE}: AlarmHigh", "AlarmName in Alarms"),
-            (f"alarm of target tracking on {RESOURCE}: AlarmLow", "AlarmName in Alarms"),
         },
     ),
     "a target has another role": (
@@ -532,7 +531,7 @@ def test_without_consent_nothing_is_written(
 
     assert run().code == 2
     shown = capsys.readouterr()
-    assert "apply will make 4 changes:\n  register-scalable-target\n" in shown.out
+    assert "apply will make 9 changes:\n  register-scalable-target\n" in shown.out
     assert f"  put-metric-alarm scale-to-zero/{NAME}/{VARIANT}/wake\n" in shown.out
     assert "nothing was written" in shown.err
     assert healthy.writes() == []
@@ -545,7 +544,7 @@ def test_consent_has_it_written(
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
 
     assert run().code == 0
-    assert len(healthy.writes()) == 4
+    assert len(healthy.writes()) == 9
 
 
 def opt_out(aws: LocalAws, function: Function) -> None:
