@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 # Bytes, a little above what was reached. Whatever needs more has to say in its commit what it is worth.
-MOST_EXECUTABLE = 11_300_000
-MOST_ZIPPED = 4_300_000
+MOST_EXECUTABLE = 12_900_000
+MOST_ZIPPED = 4_950_000
 
 
 def zipped(executable: Path) -> int:
