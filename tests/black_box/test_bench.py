@@ -40,7 +40,7 @@ def test_both_functions_are_measured_in_all_that_is_told(aws: LocalAws) -> None:
         report.WARM_NEW: (eleven, eleven),
         report.WARM_NEW_DELAYED: (eleven, eleven),
         # Six lists and a look at each of two tagged endpoints, three times; the other reads every endpoint.
-        report.sweep_group(4): ([8] * 3, [1 + 2 * 7 + 2 * 2] * 3),
+        report.sweep_group(4): ([10] * 3, [1 + 2 * 7 + 2 * 2] * 3),
     }
     assert measures[report.WARM_DELAYED, "round trips"].values[OTHER.name] == seven
     assert all(

@@ -16,7 +16,12 @@ from local.runtime import ROOT
 from tools.bench.recording import Recorder, Recording
 from tools.bench.subjects import Subject
 
-TAGS = {"scale-to-zero:enabled": "true"}
+# AWS's own way to scale, which both functions know.
+TAGS = {
+    "scale-to-zero:enabled": "true",
+    "scale-to-zero:idle-timeout": "none",
+    "scale-to-zero:wake-instances": "1",
+}
 SWEEP = {"action": "sweep"}
 # Seconds. A loop over a thousand endpoints takes minutes.
 SWEEP_DEADLINE = 850.0

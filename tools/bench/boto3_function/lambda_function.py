@@ -104,8 +104,8 @@ def configure(endpoint, variant, settings):
             "StepAdjustments": [
                 {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": int(settings.get("wake-instances", 1))}
             ],
-            "Cooldown": 300,
-            "MetricAggregationType": "Average",
+            "Cooldown": 180,
+            "MetricAggregationType": "Maximum",
         },
     }
     policy = policies.get(WAKE_POLICY)
@@ -128,8 +128,8 @@ def configure(endpoint, variant, settings):
         "Period": 60,
         "EvaluationPeriods": 1,
         "DatapointsToAlarm": 1,
-        "Threshold": 1.0,
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 0.0,
+        "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
     }
     if not alarms or differs(alarms[0], alarm):
