@@ -191,7 +191,9 @@ lint: $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(EXECUTABLE_NEEDS) ## Check fo
 	@$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --compact --quiet
 # Validation needs the name of some Region, but neither an account nor a network.
 	@AWS_DEFAULT_REGION=eu-west-1 $(VENV)/bin/sam validate --lint
-# The workflows, by what their files alone tell.
+# Scripts, those in workflows too, and the workflows by what their files alone tell.
+	@$(IN_VENV) shellcheck dist/install.sh .ci/run
+	@$(IN_VENV) jactionlint
 	@$(VENV)/bin/zizmor --offline --quiet .github
 
 .PHONY: fmt
