@@ -1,11 +1,14 @@
 //! The table of the documents, and what it must never fall behind.
 
+use std::time::Duration;
+
 use sagemaker_scale_to_zero::simulate::{Shape, Summary, World};
 
 use crate::candidates::{all, parse_tags, rules};
 use crate::comparison::{Comparison, Overview};
 
 const WEEKS: u32 = 4;
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
 
 /// Of each shape AWS's example, no tags, `2m` and `none`, in this order.
 fn comparisons() -> Vec<Comparison> {
@@ -47,9 +50,28 @@ fn the_outcome_does_not_fall_behind_the_example_of_aws_nor_far_behind_the_limit(
         };
         assert!(hours(ours) <= of_the_limit * hours(foreseen), "{trace}: {} and {}", hours(ours), hours(foreseen));
     }
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/simulator.md")).unwrap();
+    let page = std::fs::read_to_string(format!("{DOCS}/when-it-sleeps-and-wakes.md")).unwrap();
     let overview = Overview(&comparisons).to_string();
     for line in overview.lines().skip(2) {
-        assert!(page.contains(line), "docs/simulator.md lacks {line}");
+        assert!(page.contains(line), "when-it-sleeps-and-wakes.md lacks {line}");
     }
+}
+
+#[test]
+fn the_picture_of_the_documents_is_what_the_simulator_draws() {
+    let trace = Shape::OfficeHours.weeks(1).next().unwrap();
+    let rules = rules().unwrap();
+    let none = parse_tags("", &rules.tag_prefix).unwrap();
+    let candidates = all(&none, &rules, trace.start).unwrap();
+    let drawn = std::env::temp_dir().join(format!("simulation-{}.svg", std::process::id()));
+    let day = Duration::from_hours(24);
+    crate::draw(Shape::OfficeHours.name(), &trace, &candidates, &World::default(), Some(day), &drawn).unwrap();
+
+    let picture = std::fs::read_to_string(&drawn).unwrap();
+    std::fs::remove_file(drawn).unwrap();
+    // Not assert_eq, which would print both.
+    assert!(
+        std::fs::read_to_string(format!("{DOCS}/simulation.svg")).unwrap() == picture,
+        "draw it anew: make simulate COMPARE=1 TRACE=office-hours WEEKS=1 OPTIONS=\"--show 24h --out docs/simulation.svg\""
+    );
 }
