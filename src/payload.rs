@@ -305,7 +305,7 @@ fn advice_asked(object: &Map<String, Value>) -> Result<AdviceAsked, InvalidPaylo
     let price = match object.get("price") {
         None => None,
         Some(price) => match price.as_f64() {
-            Some(usd) if usd.is_finite() && usd > 0.0 => Some(usd),
+            Some(usd) if usd > 0.0 => Some(usd),
             _ => return invalid(format!("\"price\" is {price}, not a number of US$ above 0 for an instance-hour")),
         },
     };
@@ -454,3 +454,6 @@ fn api_call(object: &Map<String, Value>, rules: &Rules) -> Result<Invocation, In
     let arn = parameter("resourceArn").and_then(Value::as_str);
     Ok(retagged(arn.into_iter(), &changed_keys, rules))
 }
+
+#[cfg(test)]
+mod tests;
