@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::changes::change_code;
+use super::state::last_action;
 use crate::reconcile::{
     About, AlarmKind, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference,
-    PolicyName, Scaling, ScalingPolicy, VariantName, Wish, explain, ladder_in_words, pending_changes,
+    PolicyName, Scaling, ScalingPolicy, VariantName, Wish, explain, ladder_in_words, last_scaled, pending_changes,
 };
 
 /// What was found about one endpoint.
@@ -147,6 +148,8 @@ fn variant(facts: &Facts, name: &VariantName) -> Value {
     let target = scaling.and_then(|scaling| scaling.target.as_ref());
     let alarms = facts.readings.alarms.as_ref().and_then(|alarms| alarms.get(name)).map_or(&[][..], Vec::as_slice);
     let changes = pending_changes(facts.decision, name).unwrap_or_default();
+    let activities = facts.readings.activities.get(name).map_or(&[][..], Vec::as_slice);
+    let last = variant.and_then(|variant| last_scaled(variant, activities, facts.readings.modified));
     json!({
         "variant": name.as_str(),
         "currentInstances": variant.and_then(|variant| variant.current_instances),
@@ -156,6 +159,7 @@ fn variant(facts: &Facts, name: &VariantName) -> Value {
         "ladder": scaling.and_then(ladder),
         "policies": scaling.map(policies).unwrap_or_default(),
         "alarms": alarms.iter().map(alarm).collect::<Vec<_>>(),
+        "lastAction": last.as_ref().map(last_action),
         "pendingChanges": changes.iter().map(change_code).collect::<Vec<_>>(),
     })
 }

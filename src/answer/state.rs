@@ -91,12 +91,13 @@ pub(super) fn state(found: &VariantState) -> Value {
         "waiting": found.waiting,
     });
     if let Some(last) = &found.last {
-        json["lastAction"] = scaled(last);
+        json["lastAction"] = last_action(last);
     }
     json
 }
 
-fn scaled(last: &Scaled) -> Value {
+/// Who set a number of instances last, and why.
+pub(super) fn last_action(last: &Scaled) -> Value {
     match last {
         Scaled::Elsewise { since } => json!({ "by": "hand", "at": clock(*since) }),
         Scaled::ByActivity { activity, author } => {

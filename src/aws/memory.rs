@@ -33,6 +33,8 @@ const LOOKS_AT_ONCE: usize = 16;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Particulars {
     pub created: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    pub modified: Option<Timestamp>,
     /// When the configuration in use was made.
     pub configured: Option<Timestamp>,
     /// `MetricPublishFrequencyInSeconds`.

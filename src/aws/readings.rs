@@ -58,6 +58,7 @@ impl Aws {
             backlog,
             signs,
             publish_frequency: observed.particulars.publish_frequency,
+            modified: observed.particulars.modified,
             unreadable,
         }
     }

@@ -27,8 +27,6 @@ pub(super) struct Described {
     pub(super) config_name: Option<String>,
     /// Another configuration is on its way, or the endpoint is changed otherwise than by its numbers of instances.
     pub(super) is_deploying: bool,
-    /// `LastModifiedTime`.
-    pub(super) modified: Option<Timestamp>,
     pub(super) particulars: Particulars,
 }
 
@@ -217,13 +215,13 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
     let is_scaling_or_still = matches!(output.endpoint_status(), Some(SdkStatus::InService | SdkStatus::Updating));
     let particulars = Particulars {
         created: output.creation_time.as_ref().map(timestamp),
+        modified: output.last_modified_time.as_ref().map(timestamp),
         configured: None,
         publish_frequency: output.metrics_config().and_then(MetricsConfig::metric_publish_frequency_in_seconds),
         concurrency: concurrency(output.async_inference_config()),
     };
     Ok(Described {
         is_deploying: output.pending_deployment_summary.is_some() || !is_scaling_or_still,
-        modified: output.last_modified_time.as_ref().map(timestamp),
         status: output.endpoint_status().map(|status| status.as_str().to_owned()),
         endpoint: Endpoint {
             name: output.endpoint_name().and_then(EndpointName::new).ok_or("EndpointName")?,

@@ -46,7 +46,7 @@ impl Aws {
     /// When the endpoint itself can't be read.
     pub async fn standing(&self, name: &EndpointName) -> Result<Option<Standing>, ApiError> {
         let Some(described) = self.describe_endpoint(name).await? else { return Ok(None) };
-        let Described { mut endpoint, config_name, is_deploying, modified, .. } = described;
+        let Described { mut endpoint, config_name, is_deploying, particulars, .. } = described;
         if let (Inference::RealTime, Some(config_name)) = (endpoint.inference, config_name) {
             let config = match self.remembered_config(&config_name) {
                 Some(config) => config,
@@ -63,7 +63,7 @@ impl Aws {
         } else {
             BTreeMap::new()
         };
-        Ok(Some(Standing { endpoint, is_deploying, modified, activities, unreadable }))
+        Ok(Some(Standing { endpoint, is_deploying, modified: particulars.modified, activities, unreadable }))
     }
 
     /// An endpoint that is being changed, with its tags: two calls, and one where it has no variant. Nothing about its

@@ -95,20 +95,25 @@ pub fn variant_state(
     waiting: Option<f64>,
     now: Timestamp,
 ) -> VariantState {
-    let last = last_action(activities, variant.desired_instances);
     VariantState {
         variant: variant.name.clone(),
         state,
         instances: variant.current_instances.unwrap_or(0),
         wanted: variant.desired_instances.or(variant.current_instances).unwrap_or(0),
-        since: since(state, variant, modified, activities, last.as_ref(), now),
+        since: since(state, variant, modified, activities, now),
         wakes_in: median_start(activities),
         waiting,
-        last: last.map(|last| match last {
-            LastAction::Activity { activity, author } => Scaled::ByActivity { activity: activity.clone(), author },
-            LastAction::ByHand { since } => Scaled::Elsewise { since: modified.unwrap_or(since).max(since) },
-        }),
+        last: last_scaled(variant, activities, modified),
     }
+}
+
+/// Who set a variant's number of instances last, and why. `modified` is when SageMaker last changed the endpoint.
+#[must_use]
+pub fn last_scaled(variant: &Variant, activities: &[ScalingActivity], modified: Option<Timestamp>) -> Option<Scaled> {
+    Some(match last_action(activities, variant.desired_instances)? {
+        LastAction::Activity { activity, author } => Scaled::ByActivity { activity: activity.clone(), author },
+        LastAction::ByHand { since } => Scaled::Elsewise { since: modified.unwrap_or(since).max(since) },
+    })
 }
 
 fn since(
@@ -116,13 +121,12 @@ fn since(
     variant: &Variant,
     modified: Option<Timestamp>,
     activities: &[ScalingActivity],
-    last: Option<&LastAction<'_>>,
     now: Timestamp,
 ) -> Option<Timestamp> {
     // The activity that gave the variant the number that it has or is getting.
-    let explains = match last {
+    let explains = match last_action(activities, variant.desired_instances) {
         Some(LastAction::Activity { activity, .. }) if activity.instances() == variant.desired_instances => {
-            Some(*activity)
+            Some(activity)
         }
         Some(LastAction::Activity { .. } | LastAction::ByHand { .. }) | None => None,
     };

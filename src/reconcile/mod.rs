@@ -32,8 +32,8 @@ pub use activities::{
 };
 pub use along::{Present, plan_tags, tags_along};
 pub use by_hand::{
-    Before, ByHand, Scaled, State, VariantState, Wanted, Work, at_work, by_hand, cannot_wake, state_before,
-    variant_state,
+    Before, ByHand, Scaled, State, VariantState, Wanted, Work, at_work, by_hand, cannot_wake, last_scaled,
+    state_before, variant_state,
 };
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside, ladder_in_words};
 pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};

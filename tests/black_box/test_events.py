@@ -102,6 +102,7 @@ EXPLAINED = {
                 "ladder": None,
                 "policies": [],
                 "alarms": [],
+                "lastAction": None,
                 "pendingChanges": [change["change"] for change in configuring()],
             }
         ],

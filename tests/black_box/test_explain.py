@@ -1075,11 +1075,64 @@ def test_what_is_found_is_answered_as_fields(world: World) -> None:
                     "scale-to-zero-idle",
                 ],
                 "alarms": alarms,
+                "lastAction": None,
                 "pendingChanges": ["register-scalable-target"],
             }
         ],
         "backlog": {"approximateBacklogSize": 3, "at": newest.strftime("%Y-%m-%dT%H:%M:%SZ")},
     }
+
+
+@pytest.mark.parametrize(
+    ("cause", "instances", "who"),
+    [
+        (BY_OUR_POLICY, 1, {"by": "policy", "name": "scale-to-zero-wake", "ours": True}),
+        (
+            "monitor alarm busy in state ALARM triggered policy theirs",
+            1,
+            {"by": "policy", "name": "theirs", "ours": False},
+        ),
+        ("minimum capacity was set to 1", 1, {"by": "bound"}),
+        ("somebody pulled a lever", 1, {"by": "unknown"}),
+        (BY_OUR_POLICY, 3, {"by": "hand"}),
+    ],
+    ids=["our policy", "another owner's policy", "a bound", "an unheard-of cause", "by hand"],
+)
+def test_explain_and_status_tell_who_scaled_last_and_why(
+    world: World, cause: str, instances: int, who: Json
+) -> None:
+    world.configure(instances=instances)
+    start(world, minutes_ago=30, seconds=300, cause=cause)
+
+    [explained] = world.explain()["found"]["variants"]
+    [stands] = world.function.invoke({"action": "status", "endpoint": "demo"})["variants"]
+
+    last = explained["lastAction"]
+    assert last == stands["lastAction"]
+    assert {key: last.get(key) for key in who} == who
+    if who["by"] == "hand":
+        assert set(last) == {"by", "at"}
+    else:
+        assert (last["instances"], last["status"], last["cause"]) == (1, "successful", cause)
+
+
+def test_a_schedule_that_scaled_last_is_told_by_its_name(world: World) -> None:
+    world.configure(instances=2)
+    world.aws.add_activity(
+        "demo",
+        2,
+        "Successful",
+        FULFILLED,
+        minutes_ago=30,
+        seconds=300,
+        cause="minimum capacity was set to 2",
+    )
+    world.aws.add_schedule_note("demo", "nightly", minutes_ago=30.2)
+
+    [explained] = world.explain()["found"]["variants"]
+
+    last = explained["lastAction"]
+    assert (last["by"], last["name"], last["ours"]) == ("scheduled-action", "nightly", False)
 
 
 def test_only_tags_of_the_prefix_are_answered(world: World) -> None:

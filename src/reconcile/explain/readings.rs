@@ -29,6 +29,8 @@ pub struct Readings {
     pub signs: BTreeMap<(VariantName, Sign), Vec<Minute>>,
     /// `MetricPublishFrequencyInSeconds`: how often instances report. `None`: every 60 seconds.
     pub publish_frequency: Option<i32>,
+    /// When SageMaker last changed the endpoint.
+    pub modified: Option<Timestamp>,
     pub unreadable: Vec<Unreadable>,
 }
 
