@@ -364,3 +364,6 @@ fn surprise_in_size(
     };
     Some(Problem { tag: rules.tag(Key::MaxCapacity), value: None, problem })
 }
+
+#[cfg(test)]
+mod tests;
