@@ -52,6 +52,8 @@ class Account:
         self.past: dict[str, Any] = {}
         self.orders: dict[str, Any] = {}
         self.work: dict[str, Any] = {}
+        # By endpoint, how many seconds it leaves between two reports of an instance.
+        self.publish_frequencies: dict[str, int] = {}
         # What was put on the event bus, and the tags of scalable targets and alarms by their ARNs.
         self.events: list[dict[str, Any]] = []
         self.resource_tags: dict[str, dict[str, str]] = {}

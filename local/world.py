@@ -58,6 +58,10 @@ class World(Scenario):
             for _ in range(count):
                 work.send(self.account(), name, self.clock + timedelta(seconds=after), seconds)
 
+    def publish_every(self, name: str, seconds: int) -> None:
+        """How often instances report their use of CPU and GPU, as the endpoint says then."""
+        self.account().publish_frequencies[name] = seconds
+
     def work(self, name: str) -> work.Work:
         """What became of an endpoint's requests."""
         found: work.Work = self.account().work.setdefault(name, work.Work())

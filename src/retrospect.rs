@@ -10,8 +10,7 @@ use crate::handler::{Deadline, Function, settled};
 use crate::payload::AdviceAsked;
 use crate::prices::Price;
 use crate::reconcile::{
-    Conflict, Endpoint, EndpointName, EndpointStatus, Foreign, Hints, Key, Pause, SkipReason, Tags, Variant,
-    VariantName, ineligible,
+    Conflict, Endpoint, EndpointName, EndpointStatus, Foreign, Hints, Key, Pause, SkipReason, Tags, Variant, ineligible,
 };
 use crate::savings::{Window, row};
 
@@ -70,11 +69,10 @@ impl Function {
             Ok(endpoint) => endpoint,
             Err(outcome) => return Ok(answer(&observed, outcome)),
         };
-        let variants: Vec<&VariantName> = endpoint.variants.iter().map(|variant| &variant.name).collect();
         let minutes = usize::from(asked.days) * MINUTES_A_DAY;
         let span = Duration::from_mins(u64::from(asked.days) * 24 * 60);
         let start = (self.now)().checked_sub(METRICS_LAG + span).unwrap_or(UNIX_EPOCH);
-        let history = self.aws.history(&observed, &variants, start, minutes).await?;
+        let history = self.aws.history(&observed, &endpoint, start, minutes).await?;
         let instance_type = endpoint.variants.iter().find_map(|variant| variant.instance_type.as_deref());
         let price = asked.price.map(Price::of_payload).or_else(|| known_price(&self.aws, instance_type));
         let instances: i32 = endpoint.variants.iter().map(Variant::most_instances).sum();
@@ -97,7 +95,7 @@ impl Function {
                 price,
                 from: format!("{:.0}", history.start),
                 to: format!("{end:.0}"),
-                cost: ReadingCost { metrics: 1 + 4 * variants.len(), calls: self.aws.calls() - calls },
+                cost: ReadingCost { metrics: 1 + 4 * endpoint.variants.len(), calls: self.aws.calls() - calls },
                 with_course: asked.course,
             })),
         };

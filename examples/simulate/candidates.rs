@@ -86,6 +86,7 @@ pub(crate) fn planned(settings: &Settings, start: Timestamp) -> Result<Scaling, 
         hosting: Hosting::Instances,
         // Its alarms look at the use of a GPU, whether the model has one or not.
         instance_type: None,
+        publish_frequency: None,
     };
     Ok(desired(&endpoint, &variant, settings, start))
 }

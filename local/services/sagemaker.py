@@ -104,7 +104,10 @@ def describe_endpoint(account: Account, params: dict[str, Any]) -> dict[str, Any
         "PendingDeploymentSummary": (
             {"EndpointConfigName": endpoint.next_config_name} if endpoint.next_config_name else None
         ),
-        "MetricsConfig": {"EnableDetailedObservability": True},
+        "MetricsConfig": {
+            "EnableDetailedObservability": True,
+            "MetricPublishFrequencyInSeconds": account.publish_frequencies.get(endpoint.endpoint_name),
+        },
     }
 
 

@@ -111,7 +111,7 @@ def publish(account: Account, minute: datetime, now: datetime) -> None:
 
 
 def _publish_variants(account: Account, endpoint: FakeEndpoint, work: Work, minute: datetime) -> None:
-    """One sample of 1 for each processed request, none between; one of CPU and GPU for each instance."""
+    """One sample of 1 for each processed request, none between; of CPU and GPU, those of each instance."""
     processed, work.processed_this_minute = work.processed_this_minute, 0
     busy = len(work.running) or processed
     for variant in endpoint.production_variants:
@@ -119,6 +119,7 @@ def _publish_variants(account: Account, endpoint: FakeEndpoint, work: Work, minu
         dimensions = {"EndpointName": endpoint.endpoint_name, "VariantName": name}
         count = variant.get("CurrentInstanceCount", 0)
         use = [90.0] * min(busy, count) + [0.0] * max(count - busy, 0)
+        use *= 60 // account.publish_frequencies.get(endpoint.endpoint_name, 60)
         if processed and count:
             done = _metric(_QUEUE_METRICS, "InvocationsProcessed", **dimensions)
             metrics.publish(account, done, minute, *[1.0] * processed)

@@ -104,6 +104,7 @@ fn planned(settings: &Settings, start: Timestamp) -> Scaling {
         desired_instances: Some(settings.min_capacity),
         hosting: Hosting::Instances,
         instance_type: None,
+        publish_frequency: None,
     };
     desired(&endpoint, &variant, settings, start)
 }

@@ -11,7 +11,8 @@ use super::sagemaker::Described;
 use super::{ApiError, Aws, NAMESPACE, Observed};
 use crate::advise::{History, Series};
 use crate::reconcile::{
-    BACKLOG_METRIC, Endpoint, EndpointName, Inference, Rules, Tags, VariantName, ineligible, starts,
+    BACKLOG_METRIC, DEFAULT_PUBLISH_FREQUENCY, Endpoint, EndpointName, Inference, Rules, Tags, Variant, VariantName,
+    ineligible, starts,
 };
 use crate::savings::{Hours, Subject, Window, is_count};
 
@@ -37,20 +38,8 @@ pub struct Particulars {
     pub modified: Option<Timestamp>,
     /// When the configuration in use was made.
     pub configured: Option<Timestamp>,
-    /// `MetricPublishFrequencyInSeconds`.
-    pub publish_frequency: Option<i32>,
     /// `MaxConcurrentInvocationsPerInstance`.
     pub concurrency: Option<i32>,
-}
-
-/// SageMaker's own default (`MetricsConfig` in its API reference).
-const DEFAULT_PUBLISH_FREQUENCY: i32 = 60;
-
-impl Particulars {
-    #[must_use]
-    pub fn publish_frequency(self) -> i32 {
-        self.publish_frequency.unwrap_or(DEFAULT_PUBLISH_FREQUENCY)
-    }
 }
 
 /// The asynchronous endpoints among some, with their hours.
@@ -145,7 +134,7 @@ impl Aws {
     pub async fn history(
         &self,
         observed: &Observed,
-        variants: &[&VariantName],
+        endpoint: &Endpoint,
         start: SystemTime,
         minutes: usize,
     ) -> Result<History, ApiError> {
@@ -154,9 +143,9 @@ impl Aws {
         let end = DateTime::from_secs(start.secs() + i64::try_from(minutes).unwrap_or(0) * i64::from(MINUTE));
         let mut queries = vec![query(NAMESPACE, BACKLOG_METRIC, name, None, "Maximum", MINUTE)];
         let mut places = vec![BACKLOG];
-        for variant in variants {
+        for Variant { name: variant, .. } in &endpoint.variants {
             let of_variant =
-                |namespace, metric, statistic| query(namespace, metric, name, Some(*variant), statistic, MINUTE);
+                |namespace, metric, statistic| query(namespace, metric, name, Some(variant), statistic, MINUTE);
             queries.extend([
                 of_variant(NAMESPACE, PROCESSED_METRIC, "Sum"),
                 of_variant(NAMESPACE, PROCESSING_TIME_METRIC, "Sum"),
@@ -185,7 +174,7 @@ impl Aws {
             time_in_backlog,
             backlog,
             samples,
-            publish_frequency: particulars.publish_frequency(),
+            publish_frequency: publish_frequency(endpoint),
             starts: activities.values().flat_map(|activities| starts(activities)).collect(),
             created: particulars.created.unwrap_or(Timestamp::UNIX_EPOCH),
             configured: particulars.configured.unwrap_or(Timestamp::UNIX_EPOCH),
@@ -213,6 +202,7 @@ fn query<'a>(
 
 fn subject(endpoint: Endpoint, particulars: Particulars, rules: &Rules) -> Subject {
     Subject {
+        publish_frequency: publish_frequency(&endpoint),
         ineligible: ineligible(&endpoint),
         wish: rules.read(&endpoint.tags),
         instances: endpoint.variants.iter().filter_map(|variant| variant.current_instances).sum(),
@@ -220,8 +210,12 @@ fn subject(endpoint: Endpoint, particulars: Particulars, rules: &Rules) -> Subje
         name: endpoint.name,
         created: particulars.created,
         configured: particulars.configured,
-        publish_frequency: particulars.publish_frequency(),
     }
+}
+
+/// One for all variants of an endpoint.
+fn publish_frequency(endpoint: &Endpoint) -> i32 {
+    endpoint.variants.first().map_or(DEFAULT_PUBLISH_FREQUENCY, Variant::publish_frequency)
 }
 
 fn date_time(at: Timestamp) -> DateTime {

@@ -52,15 +52,7 @@ impl Aws {
         let alarms = or_note(alarms.map(Some), &mut unreadable);
         let activities = or_note(activities, &mut unreadable);
         let Shown { backlog, signs } = or_note(shown, &mut unreadable);
-        Readings {
-            alarms,
-            activities,
-            backlog,
-            signs,
-            publish_frequency: observed.particulars.publish_frequency,
-            modified: observed.particulars.modified,
-            unreadable,
-        }
+        Readings { alarms, activities, backlog, signs, modified: observed.particulars.modified, unreadable }
     }
 
     async fn alarm_readings(&self, observed: &Observed) -> Result<BTreeMap<VariantName, Vec<AlarmReading>>, ApiError> {

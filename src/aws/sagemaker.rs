@@ -36,6 +36,7 @@ pub(super) struct EndpointConfig {
     is_asynchronous: bool,
     created: Option<Timestamp>,
     concurrency: Option<i32>,
+    publish_frequency: Option<i32>,
     /// Inference components run with this role; models that a variant names bring their own.
     has_execution_role: bool,
     variants: BTreeMap<String, ConfiguredVariant>,
@@ -61,6 +62,7 @@ impl EndpointConfig {
         for variant in &mut endpoint.variants {
             let Some(configured) = self.variants.get(variant.name.as_str()) else { continue };
             variant.instance_type.clone_from(&configured.instance_type);
+            variant.publish_frequency = variant.publish_frequency.or(self.publish_frequency);
             let hosts_components = self.has_execution_role && !configured.has_model;
             variant.hosting = match variant.hosting {
                 _ if configured.is_serverless => Hosting::Serverless,
@@ -206,7 +208,10 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
         Some(_) => Inference::Asynchronous,
         None => Inference::RealTime,
     };
-    let variants: Option<Vec<Variant>> = output.production_variants().iter().map(|it| variant(it, inference)).collect();
+    let publish_frequency = publish_frequency(output.metrics_config());
+    let variants = output.production_variants().iter();
+    let variants: Option<Vec<Variant>> =
+        variants.map(|it| Some(Variant { publish_frequency, ..variant(it, inference)? })).collect();
     let status = status(output.endpoint_status());
     // An incomplete answer must not be taken for variants that are gone.
     if status == EndpointStatus::InService && output.production_variants().is_empty() {
@@ -217,7 +222,6 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
         created: output.creation_time.as_ref().map(timestamp),
         modified: output.last_modified_time.as_ref().map(timestamp),
         configured: None,
-        publish_frequency: output.metrics_config().and_then(MetricsConfig::metric_publish_frequency_in_seconds),
         concurrency: concurrency(output.async_inference_config()),
     };
     Ok(Described {
@@ -236,6 +240,10 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
         arn: output.endpoint_arn.ok_or("EndpointArn")?,
         config_name: output.endpoint_config_name,
     })
+}
+
+fn publish_frequency(config: Option<&MetricsConfig>) -> Option<i32> {
+    config?.metric_publish_frequency_in_seconds()
 }
 
 fn concurrency(config: Option<&AsyncInferenceConfig>) -> Option<i32> {
@@ -261,6 +269,7 @@ fn variant(summary: &ProductionVariantSummary, inference: Inference) -> Option<V
         desired_instances: summary.desired_instance_count,
         hosting,
         instance_type: None,
+        publish_frequency: None,
     })
 }
 
@@ -269,6 +278,7 @@ fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
         is_asynchronous: output.async_inference_config.is_some(),
         created: output.creation_time.as_ref().map(timestamp),
         concurrency: concurrency(output.async_inference_config()),
+        publish_frequency: publish_frequency(output.metrics_config()),
         has_execution_role: output.execution_role_arn.is_some(),
         variants: output
             .production_variants

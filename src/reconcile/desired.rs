@@ -158,7 +158,8 @@ impl Metrics<'_> {
         self.of_variant(Namespace::Invocations, "InvocationsProcessed", Statistic::Sum)
     }
 
-    /// Each instance reports once a minute, so the number of reports is that of the instances
+    /// Each instance reports as often as the endpoint's `MetricsConfig` says, by default once a minute. The number of reports
+    /// is that of the instances then
     /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-troubleshooting.html>).
     fn instances(&self) -> Metric {
         self.of_variant(Namespace::Instances, "CPUUtilization", Statistic::SampleCount)
@@ -281,17 +282,25 @@ fn rung(from: f64, to: Option<f64>, started: f64) -> String {
 }
 
 /// Less than one request's work in each minute: one instance is enough. By the average, which is the load however often
-/// SageMaker samples.
+/// SageMaker samples. More reports than one instance sends are those of a second one.
 fn spare_alarm(metrics: &Metrics, settings: &Settings, timeout: i32) -> Alarm {
     let seconds = timeout.min(LONGEST_SPARE).max(settings.longest_request.unwrap_or(0));
     let minutes = seconds.div_euclid(METRIC_PERIOD) + i32::from(seconds % METRIC_PERIOD > 0);
+    let of_one_instance = reports_a_minute(metrics.variant);
     let input = expression(
-        "(b < 1)*(c - 1)".to_owned(),
+        format!("(b < 1)*(c - {of_one_instance})"),
         [("b", metrics.backlog(Statistic::Average)), ("c", metrics.instances())],
     );
     let description =
         format!("Leaves a single instance, or MinCapacity, after {minutes} min in which that was enough.");
     Alarm { comparison: Comparison::GreaterThanOrEqualToThreshold, ..alarm(&description, input, minutes) }
+}
+
+/// How often an instance reports in a minute, once at least. Where it reports less often, the spare alarm has no datapoint of
+/// some minutes and never fires: instances stay, and none is lost.
+pub(super) fn reports_a_minute(variant: &Variant) -> i32 {
+    let frequency = variant.publish_frequency().clamp(1, METRIC_PERIOD);
+    METRIC_PERIOD.div_euclid(frequency) + i32::from(METRIC_PERIOD % frequency > 0)
 }
 
 /// No data is no proof that there is nothing to do.
@@ -370,6 +379,7 @@ mod tests {
             desired_instances: Some(1),
             hosting: Hosting::Instances,
             instance_type: Some(instance_type.to_owned()),
+            publish_frequency: None,
         }
     }
 
@@ -588,6 +598,26 @@ mod tests {
         let unknown = Variant { instance_type: None, ..on("") };
         let scaling = desired(&demo(), &unknown, &Settings::default(), NOON);
         assert_eq!(math(&scaling, AlarmKind::Idle).metrics.len(), 3, "what isn't known may have one");
+    }
+
+    #[test]
+    fn the_spare_alarm_counts_as_often_as_an_instance_reports() {
+        for (frequency, of_one) in [
+            (None, 1),
+            (Some(10), 6),
+            (Some(30), 2),
+            (Some(60), 1),
+            (Some(300), 1),
+            // None that AWS documents: rather too many reports of one instance than a second one that isn't there.
+            (Some(7), 9),
+            (Some(0), 60),
+            (Some(i32::MIN), 60),
+        ] {
+            let variant = Variant { publish_frequency: frequency, ..on("ml.g5.xlarge") };
+            let scaling = desired(&demo(), &variant, &Settings::default(), NOON);
+            let expression = &math(&scaling, AlarmKind::Spare).expression;
+            assert_eq!(*expression, format!("(b < 1)*(c - {of_one})"), "every {frequency:?} s");
+        }
     }
 
     #[test]

@@ -58,7 +58,12 @@ pub struct Variant {
     pub hosting: Hosting,
     /// From the endpoint's configuration, e.g. `ml.g5.xlarge`.
     pub instance_type: Option<String>,
+    /// Seconds between two reports of an instance, `MetricPublishFrequencyInSeconds`. `None`: the endpoint doesn't say.
+    pub publish_frequency: Option<i32>,
 }
+
+/// Seconds: SageMaker's own default (`MetricsConfig` in its API reference).
+pub const DEFAULT_PUBLISH_FREQUENCY: i32 = 60;
 
 /// Who decides the number of instances of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +96,12 @@ impl Variant {
         let generation =
             |kind: &str| kind.strip_prefix("ml.t").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         self.instance_type.as_deref().is_some_and(generation)
+    }
+
+    /// Seconds between two reports of an instance about itself.
+    #[must_use]
+    pub fn publish_frequency(&self) -> i32 {
+        self.publish_frequency.unwrap_or(DEFAULT_PUBLISH_FREQUENCY)
     }
 
     /// Whether its instances may have a GPU, and so publish `GPUUtilization`. A type that isn't known may: the

@@ -36,7 +36,7 @@ pub use by_hand::{
     state_before, variant_state,
 };
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside, ladder_in_words};
-pub use endpoint::{Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
+pub use endpoint::{DEFAULT_PUBLISH_FREQUENCY, Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
     About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Minute, Readings, Sign,
     Unreadable, WHAT_COMPONENTS_NEED, backlog_metric, backlog_window, clock, explain, pending_changes,

@@ -145,6 +145,7 @@ mod tests {
                 desired_instances: Some(desired),
                 hosting: Hosting::Instances,
                 instance_type: None,
+                publish_frequency: None,
             }],
             tags: Tags::new(),
         }

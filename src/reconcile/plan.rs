@@ -287,6 +287,7 @@ mod tests {
             desired_instances: Some(current_instances),
             hosting: Hosting::Instances,
             instance_type: Some("ml.g5.xlarge".to_owned()),
+            publish_frequency: None,
         }
     }
 

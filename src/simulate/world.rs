@@ -92,7 +92,7 @@ pub enum AtZero {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CpuSamples {
     OnePerInstance,
-    /// As with `MetricPublishFrequencyInSeconds` = 10.
+    /// As with `MetricPublishFrequencyInSeconds` = 10, which the endpoint tells.
     SixPerInstance,
     /// However many instances run.
     One,

@@ -277,6 +277,21 @@ def report_twice(world: World) -> None:
     publish(world, "CPUUtilization", 5, 5, 5, 5, namespace=INSTANCES, samples=2)
 
 
+def report_every(world: World, seconds: int) -> None:
+    """As the endpoint says that its instances do."""
+    world.aws.publish_every("demo", seconds)
+    world.configure()
+
+
+def report_once_while_the_endpoint_says_six_times(world: World) -> None:
+    report_every(world, 10)
+    publish(world, "CPUUtilization", 5, 5, 5, 5, namespace=INSTANCES, samples=1)
+
+
+def report_every_other_minute(world: World) -> None:
+    report_every(world, 120)
+
+
 def run_a_request_that_the_backlog_does_not_count(world: World) -> None:
     world.configure()
     world.aws.publish_backlog("demo", 1, 0, 0, 0)
@@ -947,10 +962,31 @@ CASES: dict[str, Case] = {
         ["idle-timeout", "instances-miscounted"],
         "sleep",
         "Variant AllTraffic runs 1 instance, and they sent 2 reports of their CPU use a minute instead of "
-        "1: the spare alarm counts instances by them, so it may keep more than one, and never takes the "
+        "1 (the endpoint doesn't say how often, so once is assumed): the spare alarm counts instances by "
+        "them, so it may keep more than one, and never takes the last.",
+        advice="report it; a MetricsConfig with MetricPublishFrequencyInSeconds of 60 makes it one report "
+        "each, as AWS documents",
+    ),
+    "instances-miscounted, though the endpoint says how often they report": Case(
+        report_once_while_the_endpoint_says_six_times,
+        ["idle-timeout", "instances-miscounted"],
+        "sleep",
+        "Variant AllTraffic runs 1 instance, and they sent 1 report of their CPU use a minute instead of "
+        "6: the spare alarm counts instances by them, so it may keep more than one, and never takes the "
         "last.",
         advice="report it; a MetricsConfig with MetricPublishFrequencyInSeconds of 60 makes it one report "
         "each, as AWS documents",
+        of="instances-miscounted",
+    ),
+    "instances-miscounted, as they report too seldom": Case(
+        report_every_other_minute,
+        ["idle-timeout", "instances-miscounted"],
+        "sleep",
+        "Variant AllTraffic has instances that report their CPU use only every 120 s: the spare alarm "
+        "counts them by the reports of each minute, so it takes none away, and only the idle alarm does.",
+        advice="a MetricsConfig with MetricPublishFrequencyInSeconds of 60 in the endpoint's configuration "
+        "makes it one report a minute",
+        of="instances-miscounted",
     ),
     "unreadable": Case(
         deny("GetMetricData"),

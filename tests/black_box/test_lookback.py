@@ -74,8 +74,7 @@ def test_samples_are_corrected_by_how_often_the_endpoint_publishes(
 ) -> None:
     aws.create_endpoint("demo")
     run(aws, "demo", 50, samples=HOUR / frequency)
-    config = {"MetricsConfig": {"MetricPublishFrequencyInSeconds": frequency}}
-    aws.amendments["DescribeEndpoint"] = lambda answer: {**answer, **config}
+    aws.publish_every("demo", frequency)
 
     [row] = function.invoke(SAVINGS)["rows"]
 

@@ -129,6 +129,25 @@ def test_spare_instances_go_while_one_is_enough_and_the_last_one_only_when_idle(
     assert [(instances, policy) for _, instances, policy in activities(aws)] == [(1, SPARE), (0, IDLE)]
 
 
+@pytest.mark.parametrize("frequency", [10, 30])
+def test_instances_that_report_more_than_once_a_minute_are_counted_right(
+    aws: LocalAws, configure: Configure, frequency: int
+) -> None:
+    """Else one instance would look like several, and the spare alarm wake what has just gone to sleep."""
+    aws.publish_every("demo", frequency)
+    configure()
+    aws.send_requests("demo", 8, seconds=5)
+    aws.pass_until(lambda: aws.work("demo").processed == 8)
+    aws.pass_until(lambda: aws.instances("demo") == 0)
+    aws.pass_minutes(30)
+    assert [(instances, policy) for _, instances, policy in activities(aws)] == [
+        (4, WAKE),
+        (1, SPARE),
+        (0, IDLE),
+    ]
+    assert written(aws) == [], "it reads back as it was put"
+
+
 def test_a_minimum_above_zero_is_where_idle_ends(configure: Configure) -> None:
     aws = configure(instances=5, min_capacity="2")
     aws.pass_minutes(40)

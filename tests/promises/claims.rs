@@ -159,7 +159,7 @@ fn spare_may_wake(settings: &Settings, world: &World) -> bool {
     // Datapoints that come later than two minutes after their minute also outlast the cooldown of the wake policy.
     let is_late = world.metric_delay > 2 * MINUTE;
     let is_stale = is_late || (world.metric_delay > MINUTE && idle <= spare + world.metric_delay);
-    has_spare(settings) && (world.cpu_samples == CpuSamples::SixPerInstance || is_stale)
+    has_spare(settings) && is_stale
 }
 
 fn has_spare(settings: &Settings) -> bool {

@@ -9,7 +9,7 @@ use sagemaker_scale_to_zero::simulate::{
 
 use super::claims::seconds;
 use super::drawn::all_open_questions;
-use super::{of_requests, parsed, patient, planned, ran};
+use super::{of_requests, parsed, patient, planned, planned_in, ran};
 
 #[test]
 fn target_tracking_alone_lets_a_single_request_wait_for_ever() {
@@ -134,13 +134,21 @@ fn a_shortage_that_lasts_strands_a_batch_if_the_largest_order_always_wins() {
     }
 }
 
-/// With `MetricPublishFrequencyInSeconds` of 10 an instance has six samples a minute, and one instance looks like six.
+/// With `MetricPublishFrequencyInSeconds` of 10 an instance has six samples a minute. An endpoint says so, and the spare alarm
+/// counts in sixes then. Did one report as often without a word, one instance would look like six.
 #[test]
-fn where_an_instance_reports_more_than_once_a_minute_the_spare_alarm_wakes_what_has_just_gone_to_sleep() {
+fn where_an_instance_reports_more_often_than_the_endpoint_says_the_spare_alarm_wakes_what_has_just_gone_to_sleep() {
     let trace = of_requests(&[(3600, 30)]);
-    for (cpu_samples, sleeps) in [(CpuSamples::OnePerInstance, true), (CpuSamples::SixPerInstance, false)] {
-        let run = ran(&parsed(""), &trace, &World { cpu_samples, ..patient() });
-        assert_eq!(run.outcome.wakes == 1, sleeps, "{cpu_samples:?}: {}", run.outcome.wakes);
+    let settings = parsed("");
+    let once = World { cpu_samples: CpuSamples::OnePerInstance, ..patient() };
+    let six_times = World { cpu_samples: CpuSamples::SixPerInstance, ..patient() };
+    for (what, scaling, world, sleeps) in [
+        ("as is the default", planned_in(&settings, &once), once, true),
+        ("as it says", planned_in(&settings, &six_times), six_times, true),
+        ("without a word", planned_in(&settings, &once), six_times, false),
+    ] {
+        let run = run(&scaling, &trace, &world).unwrap();
+        assert_eq!(run.outcome.wakes == 1, sleeps, "{what}: {}", run.outcome.wakes);
     }
 }
 

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use sagemaker_scale_to_zero::reconcile::{
     EndpointName, Hosting, Manage, Rules, Scaling, Settings, Tags, Variant, VariantName, Wish, desired,
 };
-use sagemaker_scale_to_zero::simulate::{Fate, MONDAY, Request, Run, Shape, Trace, World, run};
+use sagemaker_scale_to_zero::simulate::{CpuSamples, Fate, MONDAY, Request, Run, Shape, Trace, World, run};
 
 use claims::assert_all;
 use drawn::{all_open_questions, any_settings, any_trace, any_world};
@@ -43,6 +43,11 @@ fn parsed(tags: &str) -> Settings {
 }
 
 fn planned(settings: &Settings) -> Scaling {
+    planned_in(settings, &World::default())
+}
+
+/// Of an endpoint that says how often its instances report.
+fn planned_in(settings: &Settings, world: &World) -> Scaling {
     // A GPU, so that the alarms look at its use; whether there is any is up to the world.
     let variant = Variant {
         name: VariantName::new("AllTraffic").unwrap(),
@@ -50,6 +55,7 @@ fn planned(settings: &Settings) -> Scaling {
         desired_instances: Some(0),
         hosting: Hosting::Instances,
         instance_type: Some("ml.g5.xlarge".to_owned()),
+        publish_frequency: (world.cpu_samples == CpuSamples::SixPerInstance).then_some(10),
     };
     desired(&EndpointName::new("simulated").unwrap(), &variant, settings, MONDAY)
 }
@@ -60,7 +66,7 @@ fn patient() -> World {
 }
 
 fn ran<'a>(settings: &Settings, trace: &'a Trace, world: &World) -> Run<'a> {
-    run(&planned(settings), trace, world).unwrap()
+    run(&planned_in(settings, world), trace, world).unwrap()
 }
 
 /// By arrival and work in seconds, and a day long.

@@ -26,6 +26,7 @@ pub(crate) fn variant(name: &str, instances: i32) -> Variant {
         desired_instances: Some(instances),
         hosting: Hosting::Instances,
         instance_type: Some("ml.g5.xlarge".to_owned()),
+        publish_frequency: None,
     }
 }
 

@@ -27,8 +27,6 @@ pub struct Readings {
     pub backlog: Vec<BacklogSize>,
     /// By minute, the newest first.
     pub signs: BTreeMap<(VariantName, Sign), Vec<Minute>>,
-    /// `MetricPublishFrequencyInSeconds`: how often instances report. `None`: every 60 seconds.
-    pub publish_frequency: Option<i32>,
     /// When SageMaker last changed the endpoint.
     pub modified: Option<Timestamp>,
     pub unreadable: Vec<Unreadable>,

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::activities::ScalingActivity;
-use super::super::desired::{BACKLOG_METRIC, METRIC_PERIOD};
+use super::super::desired::{BACKLOG_METRIC, METRIC_PERIOD, reports_a_minute};
 use super::super::endpoint::{Endpoint, Variant};
 use super::super::names::AlarmKind;
 use super::super::scaling::{Metric, Namespace, Statistic};
@@ -142,6 +142,18 @@ impl VariantFacts<'_> {
 
     fn instances_miscounted(&self) -> Option<Finding> {
         self.scaling.alarms.get(&AlarmKind::Spare)?;
+        let frequency = self.variant.publish_frequency();
+        if frequency > METRIC_PERIOD {
+            let sentence = format!(
+                "has instances that report their CPU use only every {frequency} s: the spare alarm counts them by the reports of \
+                 each minute, so it takes none away, and only the idle alarm does."
+            );
+            let finding = self.finding(FindingCode::InstancesMiscounted, About::Sleep, &sentence);
+            return Some(finding.advice(
+                "a MetricsConfig with MetricPublishFrequencyInSeconds of 60 in the endpoint's configuration makes it one report \
+                 a minute",
+            ));
+        }
         let instances = self
             .variant
             .current_instances
@@ -149,18 +161,22 @@ impl VariantFacts<'_> {
         let compared = self.sign(Sign::Reports).iter().skip(1).take(MINUTES_TO_COMPARE);
         let reports: Vec<f64> = compared.map(|minute| minute.value).collect();
         let [first, ..] = reports[..] else { return None };
-        let frequency = self.facts.readings.publish_frequency.unwrap_or(METRIC_PERIOD).max(1);
-        let expected = f64::from(instances) * f64::from(METRIC_PERIOD) / f64::from(frequency);
+        let expected = f64::from(instances) * f64::from(reports_a_minute(self.variant));
         let is_settled =
             reports.len() == MINUTES_TO_COMPARE && reports.iter().all(|it| (it - first).abs() < f64::EPSILON);
         if !is_settled || (first - expected).abs() < f64::EPSILON {
             return None;
         }
         let sentence = format!(
-            "runs {}, and they sent {} of their CPU use a minute instead of {expected}: the spare alarm counts instances by \
+            "runs {}, and they sent {} of their CPU use a minute instead of {expected}{}: the spare alarm counts instances by \
              them, so it may keep more than one, and never takes the last.",
             count(instances.into(), "instance"),
-            count(first, "report")
+            count(first, "report"),
+            if self.variant.publish_frequency.is_none() {
+                " (the endpoint doesn't say how often, so once is assumed)"
+            } else {
+                ""
+            }
         );
         let finding = self.finding(FindingCode::InstancesMiscounted, About::Sleep, &sentence);
         Some(finding.advice(

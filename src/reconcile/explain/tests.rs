@@ -35,6 +35,7 @@ fn world(instances: i32) -> World {
             desired_instances: Some(instances),
             hosting: Hosting::Instances,
             instance_type: None,
+            publish_frequency: None,
         }],
         tags: Tags::from([("scale-to-zero:enabled".to_owned(), "true".to_owned())]),
     };
