@@ -15,6 +15,7 @@ fn variant(variant: &str, instances: i32) -> Variant {
         desired_instances: Some(instances),
         hosting: Hosting::Instances,
         instance_type: Some("ml.g5.xlarge".to_owned()),
+        publish_frequency: None,
     }
 }
 
