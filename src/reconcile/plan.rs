@@ -452,6 +452,19 @@ mod tests {
         }
     }
 
+    /// A start that is suspended would never come, and what keeps instances would let the one go again.
+    #[test]
+    fn a_start_for_a_removal_is_not_suspended_and_what_holds_instances_goes_on_holding_them() {
+        for (scale_in, scheduled) in [(true, true), (false, true), (true, false), (false, false)] {
+            for scale_out in [true, false] {
+                let suspended = Suspended { scale_in, scale_out, scheduled };
+                let paused = Scaling { target: Some(ScalableTarget { suspended, ..target(0, 5) }), ..configured() };
+                let want = ScalableTarget { suspended: Suspended { scale_out: false, ..suspended }, ..target(1, 5) };
+                assert_eq!(raise(&paused, Asked::ByTags), [Change::RegisterScalableTarget(want)], "{suspended:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_removal_by_hand_is_written_down_once() {
         let (changes, _) = remove(&shared(), Standing::AtZero, Asked::ByHand);
