@@ -259,8 +259,8 @@ dist: $(VENV)/.lint-stamp $(VENV)/.build-stamp $(VENV)/.cross-stamp ## Make a re
 
 .PHONY: terraform
 terraform: STEPS := 2
-terraform: $(VENV)/.lint-stamp ## Make the variables of the Terraform module of the template's parameters
-	$(call step,2,terraform/variables.tf)
+terraform: $(VENV)/.lint-stamp ## Make the variables and outputs of the Terraform module of the template's
+	$(call step,2,Terraform module)
 	@$(PYTHON) -m tools.packaging.terraform
 
 .PHONY: logs

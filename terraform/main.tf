@@ -12,8 +12,9 @@ terraform {
 }
 
 variable "release" {
-  description = "The folder of an unpacked release, which holds stack.json and the zips."
+  description = "The folder of an unpacked release, which holds stack.json and the zips. Null is the one that this module came with."
   type        = string
+  default     = null
 }
 
 variable "bucket" {
@@ -28,9 +29,10 @@ variable "name" {
 }
 
 locals {
-  stack        = jsondecode(file("${var.release}/stack.json"))
+  release      = coalesce(var.release, "${path.module}/..")
+  stack        = jsondecode(file("${local.release}/stack.json"))
   architecture = local.stack.Parameters.Architecture.Default
-  zip          = "${var.release}/sagemaker-scale-to-zero-${local.architecture}.zip"
+  zip          = "${local.release}/sagemaker-scale-to-zero-${local.architecture}.zip"
 }
 
 resource "aws_s3_object" "code" {
@@ -42,15 +44,15 @@ resource "aws_s3_object" "code" {
 
 resource "aws_s3_object" "template" {
   bucket      = var.bucket
-  key         = "sagemaker-scale-to-zero-${substr(filesha256("${var.release}/stack.json"), 0, 16)}.json"
-  source      = "${var.release}/stack.json"
-  source_hash = filesha256("${var.release}/stack.json")
+  key         = "sagemaker-scale-to-zero-${substr(filesha256("${local.release}/stack.json"), 0, 16)}.json"
+  source      = "${local.release}/stack.json"
+  source_hash = filesha256("${local.release}/stack.json")
 }
 
 resource "aws_cloudformation_stack" "this" {
   name         = var.name
   capabilities = ["CAPABILITY_IAM"]
-  template_url = "https://${var.bucket}.s3.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}/${aws_s3_object.template.key}"
+  template_url = "https://${data.aws_s3_bucket.this.bucket_regional_domain_name}/${aws_s3_object.template.key}"
 
   parameters = merge(
     { for name, value in local.parameters : name => value if value != null },
@@ -58,6 +60,6 @@ resource "aws_cloudformation_stack" "this" {
   )
 }
 
-data "aws_region" "this" {}
-
-data "aws_partition" "this" {}
+data "aws_s3_bucket" "this" {
+  bucket = var.bucket
+}

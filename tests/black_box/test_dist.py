@@ -9,16 +9,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 from cfnlint.api import lint
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.black_box.template import PARAMETERS, ROOT
-from tools.packaging import dist, release, terraform
+from tools.packaging import dist, release, sar, terraform
 
 ARM, INTEL = 0xB7, 0x3E
 ARM_ZIP = "sagemaker-scale-to-zero-arm64.zip"
@@ -50,10 +52,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_release_holds_all_that_an_installation_needs_and_the_sums_of_it(made: Path) -> None:
-    names = {path.name for path in made.iterdir()}
+    names = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
     assert names == {
         *(ARM_ZIP, "sagemaker-scale-to-zero-x86_64.zip", "template.yaml", "stack.json", "SHA256SUMS"),
         *("sbom.cdx.json", "install.sh", "LICENSE", "README-SAR.md"),
+        *(f"terraform/{path.name}" for path in (ROOT / "terraform").iterdir()),
     }
     sums = dict(line.split()[::-1] for line in (made / "SHA256SUMS").read_text().splitlines())
     assert set(sums) == names - {"SHA256SUMS"}
@@ -63,10 +66,23 @@ def test_a_release_holds_all_that_an_installation_needs_and_the_sums_of_it(made:
 
 def test_the_same_executables_make_the_same_release(made: Path, tmp_path: Path) -> None:
     dist.make([executable(ARM), executable(INTEL)], tmp_path / "again")
+    archive = "sagemaker-scale-to-zero.tar.gz"
     assert (tmp_path / "again" / "SHA256SUMS").read_text() == (made / "SHA256SUMS").read_text()
+    assert (tmp_path / archive).read_bytes() == (made.parent / archive).read_bytes()
 
     dist.make([executable(ARM, "2.17"), executable(INTEL)], tmp_path / "other")
     assert (tmp_path / "other" / "SHA256SUMS").read_text() != (made / "SHA256SUMS").read_text()
+
+
+def test_the_archive_unpacks_into_a_folder_that_the_sums_hold_for(made: Path, tmp_path: Path) -> None:
+    version = release.versions()["Cargo.toml"]
+    with tarfile.open(made.parent / "sagemaker-scale-to-zero.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    [folder] = tmp_path.iterdir()
+    assert folder.name == f"sagemaker-scale-to-zero-{version}"
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, check=True)
+    assert os.access(folder / "install.sh", os.X_OK)
+    assert not os.access(folder / "stack.json", os.X_OK)
 
 
 @pytest.mark.parametrize(
@@ -251,20 +267,107 @@ def test_a_deployment_that_fails_says_where_the_reason_is(made: Path, tmp_path: 
     assert "update of what is there" in done.stdout
 
 
-# Terraform, versions and workflows.
+# Terraform.
 
 
-def test_the_variables_of_the_terraform_module_are_the_parameters() -> None:
-    parameters = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
-    assert (ROOT / "terraform" / "variables.tf").read_text() == terraform.variables(parameters)
+def blocks(file: Path, kind: str) -> dict[str, Any]:
+    """The blocks of a kind in a file of Terraform, by their labels."""
+    with file.open() as text:
+        found = hcl2.load(text).get(kind, [])
+    return {label.strip('"'): block for entry in found for label, block in entry.items()}
+
+
+MODULE = sorted((ROOT / "terraform").glob("*.tf"))
+
+
+def test_variables_and_outputs_of_the_terraform_module_are_those_of_the_template() -> None:
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    folder = ROOT / "terraform"
+    assert (folder / "variables.tf").read_text() == terraform.variables(template["Parameters"])
+    assert (folder / "outputs.tf").read_text() == terraform.outputs(template["Outputs"])
+
+    # As Terraform reads them.
+    named = terraform.in_terraform
+    assert set(blocks(folder / "variables.tf", "variable")) == {named(it) for it in PARAMETERS} - {
+        "architecture"
+    }
+    assert set(blocks(folder / "outputs.tf", "output")) == {named(it) for it in template["Outputs"]}
+    with (folder / "variables.tf").open() as text:
+        [values] = hcl2.load(text)["locals"]
+    assert {name: value for name, value in values["parameters"].items() if name in PARAMETERS} == {
+        name: f"${{var.{named(name)}}}" for name in PARAMETERS if name != "Architecture"
+    }
+
+
+def test_what_a_description_says_is_no_template_of_terraform() -> None:
+    made = terraform.variables({"A": {"Description": 'a "${b}" and %{c}'}})
+    assert r'description = "a \"$${b}\" and %%{c}"' in made
+
+
+def test_the_terraform_module_refers_to_nothing_that_it_lacks() -> None:
+    declared = {f"var.{name}" for file in MODULE for name in blocks(file, "variable")}
+    for file in MODULE:
+        for kind in blocks(file, "resource"):
+            declared |= {f"{kind}.{name}" for name in re.findall(rf'"{kind}" "(\w+)"', file.read_text())}
+        for kind in blocks(file, "data"):
+            declared |= {f"data.{kind}.{name}" for name in re.findall(rf'"{kind}" "(\w+)"', file.read_text())}
+        with file.open() as text:
+            declared |= {f"local.{name}" for part in hcl2.load(text).get("locals", []) for name in part}
+    text = "".join(file.read_text() for file in MODULE)
+    used = re.findall(r"(?<![\w.])((?:data\.aws_\w+|aws_\w+|var|local)\.\w+)", text)
+    assert used
+    assert set(used) <= declared
 
 
 def test_the_settings_of_the_terraform_readme_are_variables() -> None:
     readme = (ROOT / "terraform" / "README.md").read_text()
-    block = re.findall(r"```hcl\n(.*?)```", readme, re.DOTALL)[0]
-    set_there = set(re.findall(r"^  (\w+) +=", block, re.MULTILINE)) - {"source"}
-    sources = "".join(path.read_text() for path in (ROOT / "terraform").glob("*.tf"))
-    assert set_there <= set(re.findall(r'^variable "(\w+)"', sources, re.MULTILINE))
+    [block] = re.findall(r"```hcl\n(.*?)```", readme, re.DOTALL)
+    [module] = hcl2.loads(block)["module"]
+    [settings] = module.values()
+    given = {name for name in settings if not name.startswith("__")} - {"source"}
+    variables = {name: it for file in MODULE for name, it in blocks(file, "variable").items()}
+    assert given <= set(variables)
+    # What has no default has to be among them.
+    assert {name for name, it in variables.items() if "default" not in it} <= given
+    version = release.versions()["Cargo.toml"]
+    assert settings["source"] == f'"./sagemaker-scale-to-zero-{version}/terraform"'
+
+
+# The Serverless Application Repository.
+
+
+def test_its_page_links_to_the_sources_of_the_release(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "release"
+    shutil.copytree(made, copy)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tools.packaging.sar", "--release", copy),
+            *("--repository", "https://example.com/owner/name", "--tag", "v1.2.3"),
+        ],
+        cwd=ROOT,
+        check=True,
+    )
+
+    text = (copy / "README-SAR.md").read_text()
+    assert text.startswith("# sagemaker-scale-to-zero\n")
+    links = re.findall(r"\]\((.*?)\)", text)
+    assert links
+    for link in links:
+        path = link.removeprefix("https://example.com/owner/name/blob/v1.2.3/")
+        assert (ROOT / path).is_file(), link
+    metadata = yaml_parse((copy / "template.yaml").read_text())["Metadata"]
+    application = metadata["AWS::ServerlessRepo::Application"]
+    assert application["HomePageUrl"] == "https://example.com/owner/name"
+    assert application["SourceCodeUrl"] == "https://example.com/owner/name/tree/v1.2.3"
+    assert lint((copy / "template.yaml").read_text(), regions=["eu-west-1"]) == []
+
+
+def test_a_link_that_is_absolute_stays() -> None:
+    text = "<!-- a\nb -->\n# A [a](https://a.example) [b](docs/b.md#c) [d](#d)\n"
+    assert sar.readme(text, "https://x") == "# A [a](https://a.example) [b](https://x/docs/b.md#c) [d](#d)\n"
+
+
+# Versions and workflows.
 
 
 def test_the_version_is_the_same_wherever_it_stands() -> None:

@@ -6,11 +6,14 @@ The same executables give the same bytes: nothing depends on the clock, the mach
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
+import io
 import json
 import re
 import shutil
 import sys
+import tarfile
 import tomllib
 import uuid
 from pathlib import Path
@@ -23,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _PLACEHOLDER = "code"
 # Amazon Linux 2023's: https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 NEWEST_GLIBC = (2, 34)
+# What a release holds beside what is made here.
+FILES = ["dist/install.sh", "LICENSE", "README-SAR.md"]
+TERRAFORM = ["README.md", "main.tf", "outputs.tf", "variables.tf"]
+# 1980-01-01: the first day that a zip can name, for whatever zips these files again.
+_TIME = 315532800
 
 
 class Unfit(Exception):
@@ -141,7 +149,10 @@ def bill_of_materials(lock: str, version: str) -> dict[str, Any]:
 
 
 def make(executables: list[bytes], to: Path) -> None:
-    """Writes a release. The templates are for the first machine of `arm64`, `x86_64` that there is."""
+    """Writes a release, and beside it the archive of it that is published.
+
+    The templates are for the first machine of `arm64`, `x86_64` that there is.
+    """
     built = {check(executable): executable for executable in executables}
     machine = min(built)
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
@@ -158,12 +169,33 @@ def make(executables: list[bytes], to: Path) -> None:
     (to / "stack.json").write_text(json.dumps(stack, indent=1) + "\n")
     bill = bill_of_materials((ROOT / "Cargo.lock").read_text(), version)
     (to / "sbom.cdx.json").write_text(json.dumps(bill, indent=1) + "\n")
-    for file in ("dist/install.sh", "LICENSE", "README-SAR.md"):
+    for file in FILES:
         shutil.copy(ROOT / file, to / Path(file).name)
-    (to / "install.sh").chmod(0o755)
-    files = sorted(path.name for path in to.iterdir())
-    sums = [f"{hashlib.sha256((to / name).read_bytes()).hexdigest()}  {name}" for name in files]
+    (to / "terraform").mkdir()
+    for file in TERRAFORM:
+        shutil.copy(ROOT / "terraform" / file, to / "terraform" / file)
+    sums = [f"{hashlib.sha256((to / name).read_bytes()).hexdigest()}  {name}" for name in _files(to)]
     (to / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    pack(to, f"{NAME}-{version}", to.parent / f"{NAME}.tar.gz")
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def pack(folder: Path, name: str, to: Path) -> None:
+    """One file to fetch, which unpacks into a folder of that name. Its bytes depend on its files alone."""
+    with (
+        to.open("wb") as written,
+        gzip.GzipFile("", "wb", fileobj=written, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as packing,
+    ):
+        for file in _files(folder):
+            content = (folder / file).read_bytes()
+            entry = tarfile.TarInfo(f"{name}/{file}")
+            entry.size, entry.mtime = len(content), _TIME
+            entry.mode = 0o755 if file.endswith(".sh") else 0o644
+            packing.addfile(entry, io.BytesIO(content))
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Writes terraform/variables.tf: a variable for each parameter of template.yaml.
+"""Writes what of the Terraform module follows from template.yaml: its variables and its outputs.
 
 Without a value, a variable is null and the template's own default holds: it stands in one place.
 """
@@ -17,37 +17,60 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXED = ("Architecture",)
 
 
-def variable(parameter: str) -> str:
+def in_terraform(name: str) -> str:
     """`DefaultMaxCapacity` is `default_max_capacity`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _text(text: str) -> str:
+    """A string in which Terraform sees no template of its own."""
+    return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
 
 
 def variables(parameters: dict[str, Any]) -> str:
-    """Text of Terraform, as `terraform fmt` leaves it."""
+    """A variable for each parameter, as `terraform fmt` leaves it."""
     blocks = [
         "# Made of the parameters of template.yaml by `make terraform`. Null is the template's own default.\n"
     ]
     for name, parameter in parameters.items():
         if name not in FIXED:
             blocks.append(
-                f'variable "{variable(name)}" {{\n'
-                f"  description = {json.dumps(parameter['Description'], ensure_ascii=False)}\n"
+                f'variable "{in_terraform(name)}" {{\n'
+                f"  description = {_text(parameter['Description'])}\n"
                 "  type        = string\n"
                 "  default     = null\n"
                 "}\n"
             )
     names = [name for name in parameters if name not in FIXED]
     width = max(map(len, names))
-    rows = "".join(f"    {name:<{width}} = var.{variable(name)}\n" for name in names)
+    rows = "".join(f"    {name:<{width}} = var.{in_terraform(name)}\n" for name in names)
     blocks.append(f"locals {{\n  parameters = {{\n{rows}  }}\n}}\n")
+    return "\n".join(blocks)
+
+
+def outputs(of_template: dict[str, Any]) -> str:
+    """An output for each one of the template, as `terraform fmt` leaves it."""
+    blocks = [
+        "# Made of the outputs of template.yaml by `make terraform`. Null is what the parameters leave out.\n"
+    ]
+    for name, output in of_template.items():
+        blocks.append(
+            f'output "{in_terraform(name)}" {{\n'
+            f"  description = {_text(output['Description'])}\n"
+            f'  value       = lookup(aws_cloudformation_stack.this.outputs, "{name}", null)\n'
+            "}\n"
+        )
     return "\n".join(blocks)
 
 
 def main() -> None:
     template = yaml_parse((ROOT / "template.yaml").read_text())
-    to = ROOT / "terraform" / "variables.tf"
-    to.write_text(variables(template["Parameters"]))
-    print(to.relative_to(ROOT))
+    for name, text in (
+        ("variables.tf", variables(template["Parameters"])),
+        ("outputs.tf", outputs(template["Outputs"])),
+    ):
+        (ROOT / "terraform" / name).write_text(text)
+        print(f"terraform/{name}")
 
 
 if __name__ == "__main__":
