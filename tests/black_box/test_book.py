@@ -36,7 +36,7 @@ from template import ALARMS, PARAMETERS, QUEUES, ROOT, TEMPLATE, actions, statem
 from local.aws import LocalAws
 from local.faults import Fault
 from local.runtime import Function
-from tools.verify.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
+from tools.verify.rows import AS_EXPECTED, DIFFERS, NOT_NOW
 
 # What a cell without a value holds.
 NONE = "\N{EN DASH}"

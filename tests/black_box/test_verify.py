@@ -21,7 +21,7 @@ from local.aws import FUNCTION_ACCESS_KEY, REGION, LocalAws
 from local.faults import Fault
 from local.runtime import Function, FunctionError
 from tools.verify import __main__ as verify
-from tools.verify.expectations import AS_EXPECTED, DIFFERS, NOT_NOW
+from tools.verify.rows import AS_EXPECTED, DIFFERS, NOT_NOW
 
 # With a capital, for the ARN of an endpoint is in lower case all the same.
 NAME = "Demo"
@@ -32,7 +32,15 @@ OUT_OF_REACH = {
     "the first request at zero instances wakes the endpoint",
     "scaling in spares an instance that works on a long request",
 }
-METRICS = ("HasBacklogWithoutCapacity", "ApproximateBacklogSize", "ApproximateBacklogSizePerInstance")
+METRICS = (
+    "HasBacklogWithoutCapacity",
+    "ApproximateBacklogSize",
+    "ApproximateBacklogSizePerInstance",
+    "ApproximateAgeOfOldestRequest",
+)
+# What nothing has happened to show, where there is a ladder alarm.
+LADDER_ACTS = "activity of the ladder alarm"
+NOT_YET = {LADDER_ACTS, "the backlog while a request of over 2 minutes ran, in 14 days"}
 
 
 @pytest.fixture
@@ -48,6 +56,23 @@ def make_healthy(aws: LocalAws, endpoint_tags: dict[str, str]) -> None:
     endpoint.creation_time = endpoint.last_modified_time = datetime.now(UTC) - timedelta(hours=1)
     for metric in METRICS:
         put_metric(aws, metric)
+    report(aws)
+
+
+def report(aws: LocalAws) -> None:
+    """One instance, once a minute, for 20 minutes."""
+    publish(aws, "CPUUtilization", {ago: [5.0] for ago in range(20)})
+
+
+def publish(aws: LocalAws, name: str, values: dict[int, list[float]], of_variant: bool = True) -> None:
+    """What AWS has published of a metric, by how many minutes ago."""
+    namespace = "/aws/sagemaker/Endpoints" if name == "CPUUtilization" else "AWS/SageMaker"
+    dimensions = {"EndpointName": NAME} | ({"VariantName": VARIANT} if of_variant else {})
+    pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
+    now = datetime.now(UTC)
+    for ago, samples in values.items():
+        aws.publish(metric, now - timedelta(minutes=ago), *samples)
 
 
 def put_metric(aws: LocalAws, metric: str, value: float = 0.0, **more_dimensions: str) -> None:
@@ -146,7 +171,10 @@ def test_all_is_as_expected_of_a_healthy_endpoint(
 
     verified = run("--yes", invoke=invoke)
     assert verified.having(DIFFERS) == set()
-    assert {what for _, what in verified.having(NOT_NOW)} == OUT_OF_REACH
+    not_yet = (
+        NOT_YET if settings.keys().isdisjoint({"wake_instances", "min_capacity"}) else NOT_YET - {LADDER_ACTS}
+    )
+    assert {what for _, what in verified.having(NOT_NOW)} == OUT_OF_REACH | not_yet
     assert len(verified.having(AS_EXPECTED)) > 60
     assert verified.code == 0
 
@@ -386,6 +414,7 @@ def test_a_metric_that_has_gaps_differs(healthy: LocalAws, run: Callable[..., Ve
         ("metric HasBacklogWithoutCapacity", "values"),
         ("metric ApproximateBacklogSize", "datapoints in 15 minutes with 1 instances"),
         ("metric ApproximateBacklogSizePerInstance", "datapoints in 15 minutes with 1 instances"),
+        ("metric ApproximateAgeOfOldestRequest", "datapoints in 15 minutes with 1 instances"),
     }
     assert verified.code == 1
 
@@ -404,6 +433,117 @@ def test_an_alarm_that_gets_no_state_differs(
         f"alarm of target tracking on {RESOURCE}: AlarmLow",
     }
     assert verified.code == 1
+
+
+def test_what_somebody_has_hung_on_an_alarm_is_no_difference(
+    healthy: LocalAws, function: Function, run: Callable[..., Verified]
+) -> None:
+    function.invoke(apply(NAME))
+    cloudwatch, topic = client(healthy, "cloudwatch"), "arn:aws:sns:eu-west-1:123456789012:own"
+    [alarm] = cloudwatch.describe_alarms(AlarmNames=[OWN_ALARMS[0].removeprefix("alarm ")])["MetricAlarms"]
+    kept = {
+        key: alarm[key]
+        for key in (
+            *("AlarmName", "AlarmDescription", "MetricName", "Namespace", "Dimensions", "Statistic"),
+            *("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator"),
+            "TreatMissingData",
+        )
+    }
+    cloudwatch.put_metric_alarm(**kept, AlarmActions=[*alarm["AlarmActions"], topic], OKActions=[topic])
+
+    verified = run("--yes")
+    assert verified.having(DIFFERS) == set()
+    assert verified.of("the function's answers", "outcome of apply")["found"] == "unchanged"
+
+
+# What the alarms rest on.
+
+RESTS_ON = f"what the alarms of {RESOURCE} rest on"
+ONE_REPORT = "SampleCount of CPUUtilization with 1 instances, every 60 s"
+LONG_REQUEST = "the backlog while a request of over 2 minutes ran, in 14 days"
+
+
+def fire_the_ladder(aws: LocalAws, minutes_ago: float) -> None:
+    alarm = aws.account().cloudwatch.alarms[OWN_ALARMS[1].removeprefix("alarm ")]
+    alarm.state_value = "ALARM"
+    since = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    alarm.state_updated_timestamp = alarm.state_transitioned_timestamp = since
+
+
+@pytest.mark.parametrize(
+    ("fired", "acted", "verdict"),
+    [
+        (None, None, NOT_NOW),
+        (None, 900, AS_EXPECTED),
+        (2, None, NOT_NOW),
+        (7, None, DIFFERS),
+        (7, 900, DIFFERS),
+        (7, 6.5, AS_EXPECTED),
+    ],
+)
+def test_a_ladder_that_fires_has_to_start_something(
+    healthy: LocalAws,
+    function: Function,
+    run: Callable[..., Verified],
+    fired: float | None,
+    acted: float | None,
+    verdict: str,
+) -> None:
+    function.invoke(apply(NAME))
+    evaluate_alarms(healthy)(0)
+    if fired is not None:
+        fire_the_ladder(healthy, fired)
+    if acted is not None:
+        cause = f"monitor alarm {OWN_ALARMS[1].removeprefix('alarm ')} in state ALARM triggered policy"
+        healthy.add_activity(NAME, 3, "Successful", "done", minutes_ago=acted, cause=cause)
+    healthy.add_activity(NAME, 1, "Successful", "done", minutes_ago=1)
+
+    verified = run("--yes", sleep=lambda _: None)
+    assert verified.of(RESTS_ON, LADDER_ACTS)["verdict"] == verdict, verified.of(RESTS_ON, LADDER_ACTS)
+
+
+@pytest.mark.parametrize(("a_minute", "verdict"), [(1, AS_EXPECTED), (2, DIFFERS)])
+def test_reports_have_to_count_the_instances(
+    aws: LocalAws, run: Callable[..., Verified], a_minute: int, verdict: str
+) -> None:
+    make_healthy(aws, ENABLED)
+    for _ in range(1, a_minute):
+        report(aws)
+
+    found = run("--yes").of(RESTS_ON, ONE_REPORT)
+    assert (found["expected"], found["found"], found["verdict"]) == (
+        "1 a minute",
+        f"{a_minute} in 15 min",
+        verdict,
+    )
+
+
+def test_reports_are_counted_by_how_often_the_endpoint_says_that_they_come(
+    healthy: LocalAws, run: Callable[..., Verified]
+) -> None:
+    healthy.publish_every(NAME, 30)
+    report(healthy)
+
+    found = run("--yes").of(RESTS_ON, ONE_REPORT.replace("60 s", "30 s"))
+    assert (found["expected"], found["verdict"]) == ("2 a minute", AS_EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "backlog", "verdict"),
+    [(119, 0, NOT_NOW), (150, 1, AS_EXPECTED), (150, 0, DIFFERS), (150, None, NOT_NOW)],
+)
+def test_the_backlog_has_to_count_what_runs(
+    healthy: LocalAws, run: Callable[..., Verified], seconds: float, backlog: float | None, verdict: str
+) -> None:
+    """Ten days ago, that is: long requests are seldom."""
+    ended = 10 * 24 * 60
+    publish(healthy, "ModelLatency", {ended: [seconds * 1e6]})
+    if backlog is not None:
+        publish(healthy, "ApproximateBacklogSize", {ended + 1: [backlog]}, of_variant=False)
+
+    verified = run("--yes")
+    assert verified.of(RESTS_ON, LONG_REQUEST)["verdict"] == verdict
+    assert verified.code == (1 if verdict == DIFFERS else 0)
 
 
 # The explanation.

@@ -28,17 +28,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.runtime import NAME, FunctionError
 from tools.verify import expectations
-from tools.verify.expectations import (
-    AS_EXPECTED,
-    DIFFERS,
-    NOT_NOW,
-    Json,
-    Row,
-    Subject,
-    change_name,
-    changes,
-    mask,
-)
+from tools.verify.expectations import change_name, changes
+from tools.verify.rows import AS_EXPECTED, DIFFERS, NOT_NOW, Json, Row, Subject, mask
 
 Invoke = Callable[[Json], Json]
 Client = Callable[[str], Any]

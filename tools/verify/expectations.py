@@ -8,23 +8,39 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.runtime import FunctionError
+from tools.verify.rows import (
+    ALWAYS_SENT,
+    ANSWERS,
+    API_ENDPOINT,
+    API_POLICY,
+    ARRIVAL,
+    AUTOSCALE,
+    EVENTS,
+    FIXED,
+    MINUTES,
+    MISSING_DATA,
+    MONITOR,
+    PREREQUISITES,
+    REPORTED,
+    STANDING,
+    TARGET_TRACKING,
+    UNDOCUMENTED,
+    WRITTEN,
+    Json,
+    Row,
+    Subject,
+    equal,
+    mask,
+    row,
+)
+from tools.verify.self_checks import self_checks
 
-Json = dict[str, Any]
-
-AS_EXPECTED = "as expected"
-DIFFERS = "differs"
-NOT_NOW = "not to be seen now"
-
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 SERVICE_LINKED_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 BACKLOG, WAKE = "scale-to-zero-backlog", "scale-to-zero-wake"
 SPARE, IDLE = "scale-to-zero-spare", "scale-to-zero-idle"
@@ -32,29 +48,8 @@ SPARE, IDLE = "scale-to-zero-spare", "scale-to-zero-idle"
 DRIVES = {"wake": WAKE, "ladder": WAKE, "spare": SPARE, "idle": IDLE}
 ACTIONS = ("scale-to-zero-warm-start", "scale-to-zero-warm-end")
 
-# Where an expectation comes from.
-WRITTEN = "what apply answered that it wrote"
-STANDING = "the plan was empty, so what stands is what the tags ask for"
-FIXED = "docs/what-it-creates.md"
-ALWAYS_SENT = "the function sends every field that it means, so that AWS has none to fill in"
-ANSWERS = "docs/invocations-and-answers.md"
-REPORTED = "seen by users; AWS does not document it"
-UNDOCUMENTED = "AWS does not document it"
-_DOCS = "https://docs.aws.amazon.com"
-API_ENDPOINT = f"{_DOCS}/sagemaker/latest/APIReference/API_DescribeEndpoint.html"
-API_TARGET = f"{_DOCS}/autoscaling/application/APIReference/API_ScalableTarget.html"
-API_POLICY = f"{_DOCS}/autoscaling/application/APIReference/API_ScalingPolicy.html"
-API_ALARM = f"{_DOCS}/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html"
-API_LIST_METRICS = f"{_DOCS}/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html"
-EVENTS = f"{_DOCS}/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html"
-MONITOR = f"{_DOCS}/sagemaker/latest/dg/async-inference-monitor.html"
-AUTOSCALE = f"{_DOCS}/sagemaker/latest/dg/async-inference-autoscale.html"
-PREREQUISITES = f"{_DOCS}/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html"
-MISSING_DATA = f"{_DOCS}/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html"
-TARGET_TRACKING = f"{_DOCS}/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html"
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_ACCOUNT_ID = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 # What an alarm says of itself, beside what was put.
 _ALARM_STATUS = {
@@ -68,124 +63,8 @@ _ALARM_STATUS = {
     "StateValue",
 }
 
-# Minutes of metrics that are looked at, and how many of them the newest datapoints may take to arrive.
-_MINUTES = 15
-_ARRIVAL = 2
 # How many of those minutes must have a datapoint for it to come "once a minute".
 _ENOUGH = 12
-# Seconds between two looks at what has not settled yet.
-_LOOK_AGAIN = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """One fact; account ids in it are masked, so that it can be shown to anybody."""
-
-    about: str
-    what: str
-    expected: str
-    found: str
-    verdict: str
-    source: str
-
-
-@dataclass
-class Subject:
-    """The configured endpoint: what the function answered about it, and the means to ask AWS.
-
-    explain   or the error with which the function ended
-    patience  seconds that AWS gets for what takes it a moment: a new alarm's state, a list of tags
-    """
-
-    name: str
-    client: Callable[[str], Any]
-    plan: Json
-    apply: Json
-    plan_after: Json
-    explain: Json | FunctionError
-    now: Callable[[], datetime]
-    sleep: Callable[[float], object]
-    patience: float
-
-    def pages(self, service: str, operation: str, member: str, **params: Any) -> list[Json]:
-        found = self.client(service).get_paginator(operation).paginate(**params)
-        return [item for page in found for item in page[member]]
-
-    @cached_property
-    def endpoint(self) -> Json:
-        return self.client("sagemaker").describe_endpoint(EndpointName=self.name)
-
-    @cached_property
-    def variants(self) -> dict[str, Json]:
-        return {variant["VariantName"]: variant for variant in self.endpoint["ProductionVariants"]}
-
-    def resource_id(self, variant: str) -> str:
-        return f"endpoint/{self.name}/variant/{variant}"
-
-    def _of(self, variant: str) -> Json:
-        return {
-            "ServiceNamespace": "sagemaker",
-            "ScalableDimension": DIMENSION,
-            "ResourceId": self.resource_id(variant),
-        }
-
-    @cached_property
-    def targets(self) -> dict[str, Json]:
-        found = self.pages(
-            "application-autoscaling",
-            "describe_scalable_targets",
-            "ScalableTargets",
-            ServiceNamespace="sagemaker",
-            ScalableDimension=DIMENSION,
-            ResourceIds=[self.resource_id(variant) for variant in self.variants],
-        )
-        return {target["ResourceId"].rpartition("/")[2]: target for target in found}
-
-    @cached_property
-    def policies(self) -> dict[str, dict[str, Json]]:
-        return self._on_each_variant("describe_scaling_policies", "ScalingPolicies", "PolicyName")
-
-    @cached_property
-    def actions(self) -> dict[str, dict[str, Json]]:
-        return self._on_each_variant("describe_scheduled_actions", "ScheduledActions", "ScheduledActionName")
-
-    def _on_each_variant(self, operation: str, member: str, key: str) -> dict[str, dict[str, Json]]:
-        return {
-            variant: {
-                item[key]: item
-                for item in self.pages("application-autoscaling", operation, member, **self._of(variant))
-            }
-            for variant in self.variants
-        }
-
-    def alarms(self, **which: Any) -> dict[str, Json]:
-        found = self.pages("cloudwatch", "describe_alarms", "MetricAlarms", **which)
-        return {alarm["AlarmName"]: alarm for alarm in found}
-
-    def own_alarms(self) -> dict[str, Json]:
-        return self.alarms(AlarmNamePrefix=f"scale-to-zero/{self.name}/")
-
-    def awaited(self, look: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Any:
-        """What is found once it has settled, or when patience is over."""
-        found, waited = look(), 0.0
-        while not is_settled(found) and waited < self.patience:
-            self.sleep(_LOOK_AGAIN)
-            waited += _LOOK_AGAIN
-            found = look()
-        return found
-
-    def written(self, variant: str, change: str, name: str | None = None) -> Json | None:
-        """What `apply` answered that it wrote under this name; None where it had nothing to write."""
-        for answered in self.apply.get("variants", []):
-            for written in answered["changes"] if answered["variant"] == variant else []:
-                names = (written.get(key) for key in ("policyName", "alarmName", "scheduledActionName"))
-                if written["change"] == change and (name is None or name in names):
-                    return written
-        return None
-
-    def settled_for(self, minutes: float) -> bool:
-        """Every scaling action, update and creation shows in LastModifiedTime."""
-        return self.now() - self.endpoint["LastModifiedTime"] > timedelta(minutes=minutes)
 
 
 def check(subject: Subject) -> tuple[list[Row], list[str]]:
@@ -200,39 +79,6 @@ def check(subject: Subject) -> tuple[list[Row], list[str]]:
             rows.append(row(what, "all of it", "an answer", str(error), None, ANSWERS))
             unread.append(f"{what}: {mask(str(error))}")
     return rows, unread
-
-
-def mask(text: str) -> str:
-    return _ACCOUNT_ID.sub("*" * 12, text)
-
-
-def row(about: str, what: str, expected: object, found: object, holds: bool | None, source: str) -> Row:
-    """`holds` is None where it cannot be told now."""
-    verdict = NOT_NOW if holds is None else AS_EXPECTED if holds else DIFFERS
-    return Row(mask(about), what, mask(_shown(expected)), mask(_shown(found)), verdict, source)
-
-
-def equal(about: str, what: str, expected: object, found: object, source: str) -> Row:
-    return row(about, what, expected, found, found == expected, source)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case datetime():
-            return value.isoformat(timespec="seconds")
-        case float():
-            return f"{value:g}"
-        case Mapping():
-            return ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) or "nothing"
-        case str():
-            return value
-        case Iterable():
-            return ", ".join(_shown(item) for item in value) or "none"
-    return str(value)
 
 
 def _as_written(about: str, change: Json | None, key: str, found: Json, member: str) -> Row:
@@ -405,7 +251,7 @@ def _tracking(subject: Subject, about: str, change: Json | None, found: Json) ->
     metric = {
         "MetricName": "ApproximateBacklogSizePerInstance",
         "Namespace": "AWS/SageMaker",
-        "Dimensions": _dimensions(subject),
+        "Dimensions": subject.dimensions,
         "Statistic": "Average",
     }
     followed = found.get("CustomizedMetricSpecification", {})
@@ -444,10 +290,6 @@ def _step(about: str, name: str, change: Json | None, found: Json) -> Iterator[R
 def _fields(about: str, expected: Json, found: Json, source: str) -> Iterator[Row]:
     for member, value in expected.items():
         yield equal(about, member, value, found.get(member), source)
-
-
-def _dimensions(subject: Subject) -> list[Json]:
-    return [{"Name": "EndpointName", "Value": subject.name}]
 
 
 def scheduled_actions(subject: Subject) -> Iterator[Row]:
@@ -499,8 +341,6 @@ def _own_alarm(subject: Subject, variant: str, alarm: Json, policy: Json | None)
     }[kind]
     fixed = {
         "ActionsEnabled": True,
-        "OKActions": [],
-        "InsufficientDataActions": [],
         "Threshold": threshold,
         "ComparisonOperator": comparison,
         "TreatMissingData": missing,
@@ -509,7 +349,7 @@ def _own_alarm(subject: Subject, variant: str, alarm: Json, policy: Json | None)
         fixed |= {
             "Namespace": "AWS/SageMaker",
             "MetricName": "HasBacklogWithoutCapacity",
-            "Dimensions": _dimensions(subject),
+            "Dimensions": subject.dimensions,
             "Statistic": "Average",
             "Period": 60,
         }
@@ -517,12 +357,13 @@ def _own_alarm(subject: Subject, variant: str, alarm: Json, policy: Json | None)
     if kind != "wake":
         yield from _math(about, change, alarm.get("Metrics", []))
     actions, arn = alarm.get("AlarmActions", []), (policy or {}).get("PolicyARN")
-    expected = f"the PolicyARN of {DRIVES[kind]}"
-    yield row(about, "AlarmActions", expected, actions, actions == [arn], FIXED)
+    # What others have hung on the alarm stays there.
+    expected = f"the PolicyARN of {DRIVES[kind]}, beside any of yours"
+    yield row(about, "AlarmActions", expected, actions, arn in actions, FIXED)
     for member in ("EvaluationPeriods", "DatapointsToAlarm"):
         yield _as_written(about, change, f"{member[0].lower()}{member[1:]}", alarm, member)
     sent = {"AlarmName", "AlarmDescription", "AlarmActions", "EvaluationPeriods", "DatapointsToAlarm", *fixed}
-    sent |= set() if kind == "wake" else {"Metrics"}
+    sent |= {"OKActions", "InsufficientDataActions"} | (set() if kind == "wake" else {"Metrics"})
     beyond = {member for member, value in alarm.items() if value != []} - sent - _ALARM_STATUS
     yield row(about, "fields that AWS filled in", "none", sorted(beyond), not beyond, ALWAYS_SENT)
     attached = [it["AlarmName"] for it in (policy or {}).get("Alarms", [])]
@@ -610,7 +451,7 @@ def _tracking_alarm(
         return
     fields = {
         "MetricName": "ApproximateBacklogSizePerInstance",
-        "Dimensions": _dimensions(subject),
+        "Dimensions": subject.dimensions,
         "Statistic": "Average",
         "ComparisonOperator": comparison,
         "Period": 60,
@@ -643,6 +484,7 @@ def metrics(subject: Subject) -> Iterator[Row]:
         "HasBacklogWithoutCapacity",
         "ApproximateBacklogSize",
         "ApproximateBacklogSizePerInstance",
+        "ApproximateAgeOfOldestRequest",
     ):
         about = f"metric {metric}"
         listed = subject.pages(
@@ -651,7 +493,7 @@ def metrics(subject: Subject) -> Iterator[Row]:
             "Metrics",
             Namespace="AWS/SageMaker",
             MetricName=metric,
-            Dimensions=_dimensions(subject),
+            Dimensions=subject.dimensions,
         )
         under = [[dimension["Name"] for dimension in it["Dimensions"]] for it in listed]
         shown = sorted({" and ".join(names) for names in under}) or "not listed: no data in two weeks"
@@ -667,12 +509,12 @@ def metrics(subject: Subject) -> Iterator[Row]:
 
 
 def _datapoints(subject: Subject, metric: str) -> list[Json]:
-    end = subject.now().replace(second=0, microsecond=0) - timedelta(minutes=_ARRIVAL)
+    end = subject.now().replace(second=0, microsecond=0) - timedelta(minutes=ARRIVAL)
     answer = subject.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SageMaker",
         MetricName=metric,
-        Dimensions=_dimensions(subject),
-        StartTime=end - timedelta(minutes=_MINUTES),
+        Dimensions=subject.dimensions,
+        StartTime=end - timedelta(minutes=MINUTES),
         EndTime=end,
         Period=60,
         Statistics=["Minimum", "Maximum"],
@@ -682,13 +524,13 @@ def _datapoints(subject: Subject, metric: str) -> list[Json]:
 
 def _once_a_minute(subject: Subject, about: str, metric: str, points: int) -> Row:
     running = _instances(subject)
-    what = f"datapoints in {_MINUTES} minutes with {running} instances"
+    what = f"datapoints in {MINUTES} minutes with {running} instances"
     found = f"{points}"
-    if not subject.settled_for(_MINUTES + _ARRIVAL):
+    if not subject.settled_for(MINUTES + ARRIVAL):
         found += ", but the endpoint has changed in them"
         return row(about, what, f"at least {_ENOUGH}", found, None, MONITOR)
-    if running == 0 and metric == "ApproximateBacklogSizePerInstance":
-        # Nothing rests on it: that is what the wake policy is for.
+    if running == 0 and metric != "ApproximateBacklogSize":
+        # Nothing rests on them: that is what the plain wake alarm is for.
         return row(about, what, "any number", found, True, UNDOCUMENTED)
     return row(about, what, f"at least {_ENOUGH}", found, points >= _ENOUGH, MONITOR)
 
@@ -751,8 +593,8 @@ def out_of_reach(subject: Subject) -> Iterator[Row]:
     yield row(
         about,
         "the first request at zero instances wakes the endpoint",
-        "the wake alarm in 1 to 3 minutes",
-        "invoke the endpoint when it has no instance, and look at the wake alarm's history",
+        "the ladder alarm in 1 to 2 minutes, the wake alarm behind it in 2 to 3",
+        "invoke the endpoint when it has no instance, and look at the history of these alarms",
         None,
         AUTOSCALE,
     )
@@ -777,5 +619,6 @@ SECTIONS: tuple[Callable[[Subject], Iterator[Row]], ...] = (
     scheduled_actions,
     explanation,
     metrics,
+    self_checks,
     out_of_reach,
 )
