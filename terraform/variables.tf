@@ -1,7 +1,7 @@
 # Made of the parameters of template.yaml by `make terraform`. Null is the template's own default.
 
 variable "tag_prefix" {
-  description = "What the keys of the endpoint tags that are settings start with. A change leaves every endpoint without the new tags unmanaged, and the next sweep wakes it and takes its scaling away: tag with both prefixes first."
+  description = "What the keys of the settings' tags start with. If you change it, every endpoint without tags of the new prefix is no longer managed: the next sweep wakes it and takes its scaling away. Tag with both prefixes first."
   type        = string
   default     = null
 }
@@ -13,19 +13,19 @@ variable "manage" {
 }
 
 variable "capacity_limit" {
-  description = "The most instances that a tag may ask for. Whoever may tag an endpoint sets its size, up to here."
+  description = "The most instances that a tag may ask for. Whoever may tag an endpoint sets its size, up to this limit."
   type        = string
   default     = null
 }
 
 variable "default_min_capacity" {
-  description = "The fewest instances that an endpoint is scaled in to. Not above the maximum capacity."
+  description = "The fewest instances of an endpoint. Not above the maximum capacity."
   type        = string
   default     = null
 }
 
 variable "default_max_capacity" {
-  description = "The most instances that an endpoint is scaled out to. Not above the capacity limit."
+  description = "The most instances of an endpoint. Not above the capacity limit."
   type        = string
   default     = null
 }
@@ -37,13 +37,13 @@ variable "default_backlog_per_instance" {
 }
 
 variable "default_scale_in_cooldown" {
-  description = "How long to wait between two steps down."
+  description = "How long target tracking waits between two steps down. It matters only with the idle timeout none."
   type        = string
   default     = null
 }
 
 variable "default_scale_out_cooldown" {
-  description = "How long to wait between two steps up."
+  description = "How long target tracking waits between two steps up."
   type        = string
   default     = null
 }
@@ -55,13 +55,13 @@ variable "default_wake" {
 }
 
 variable "default_wake_instances" {
-  description = "How many instances an endpoint wakes with; auto for as many as its backlog asks for. Not above the maximum capacity."
+  description = "How many instances an endpoint wakes with; auto for as many as the waiting requests ask for. Not above the maximum capacity."
   type        = string
   default     = null
 }
 
 variable "default_idle_timeout" {
-  description = "How long an endpoint has nothing to do before all instances above the minimum go; none leaves scaling in to AWS's target tracking."
+  description = "How long an endpoint has nothing to do before all instances above the minimum go. With none, AWS's target tracking scales in."
   type        = string
   default     = null
 }
@@ -79,19 +79,19 @@ variable "default_warm_capacity" {
 }
 
 variable "default_longest_request" {
-  description = "How long the longest request takes; no idle timeout may be shorter. Empty where nobody can say."
+  description = "How long the longest request takes. A default idle timeout is at least as long, and no tag may set a shorter one. Empty if you don't know."
   type        = string
   default     = null
 }
 
 variable "sweep_schedule" {
-  description = "How often all endpoints are looked at, to make up for events that were lost; a schedule expression of EventBridge, in UTC, or off."
+  description = "How often the function looks at all endpoints, to make up for lost events; a schedule expression of EventBridge, in UTC, or off."
   type        = string
   default     = null
 }
 
 variable "work_concurrency" {
-  description = "How many endpoints are changed at the same time after a sweep. CloudWatch takes 3 PutMetricAlarm calls a second until that quota is raised."
+  description = "How many endpoints are changed at the same time after a sweep. CloudWatch takes 3 PutMetricAlarm calls a second; raise this once that quota is raised."
   type        = string
   default     = null
 }
@@ -103,31 +103,31 @@ variable "alarms" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that the alarms notify; own for an encrypted one that is the stack's, none for no notification."
+  description = "ARN of the SNS topic that the alarms notify; own for an encrypted topic that belongs to the stack, none for no notification."
   type        = string
   default     = null
 }
 
 variable "alarm_email" {
-  description = "Address that the stack's own topic writes to, once it has been confirmed; empty for none."
+  description = "Address that the stack's own topic writes to, once the address has confirmed; empty for none."
   type        = string
   default     = null
 }
 
 variable "sweep_alarm_hours" {
-  description = "After how many hours without a sweep there is an alarm. The schedule should come round more than once in them."
+  description = "After how many hours without a sweep an alarm rings. Choose enough for more than one sweep."
   type        = string
   default     = null
 }
 
 variable "wake_alarm_minutes" {
-  description = "After how many minutes in which a request waits and its endpoint has no instance there is an alarm; 0 for none. Longer than your instances take to start."
+  description = "An alarm rings when a request has waited this many minutes and its endpoint had no instance; 0 for no alarm. Choose more than your instances take to start."
   type        = string
   default     = null
 }
 
 variable "endpoint_alarm" {
-  description = "Whether there is an alarm about endpoints with wrong tags or another owner."
+  description = "Whether an alarm rings when endpoints have wrong tags or another owner."
   type        = string
   default     = null
 }
@@ -139,25 +139,25 @@ variable "dashboard" {
 }
 
 variable "memory_size" {
-  description = "Memory of the function. It needs a tenth of the smallest size; more memory brings more processor time."
+  description = "Memory of the function. It needs about a tenth of the smallest size; more memory brings more processor time."
   type        = string
   default     = null
 }
 
 variable "timeout" {
-  description = "After how many seconds Lambda ends an invocation. A sweep that comes near hands the rest over. A message of the work queue that fails comes back after six times as long."
+  description = "After how many seconds Lambda ends an invocation. A sweep that comes near this time hands the rest over. A failed message of the work queue comes back after six times as long."
   type        = string
   default     = null
 }
 
 variable "reserved_concurrency" {
-  description = "How many invocations of the function Lambda sets aside, and runs at most; empty for none. It has to be more than WorkConcurrency, or work of the queue keeps events waiting. A new account has none to set aside."
+  description = "How many invocations of the function Lambda sets aside for it, and runs at most; empty for none. Choose more than WorkConcurrency, or the work queue keeps events waiting. A new account has none to set aside."
   type        = string
   default     = null
 }
 
 variable "log_level" {
-  description = "The least severe log lines that are kept. Above INFO, the line that sums up each invocation goes too."
+  description = "The least severe log lines that are kept. Above INFO, the line about each invocation is dropped as well."
   type        = string
   default     = null
 }
@@ -169,7 +169,7 @@ variable "log_retention_in_days" {
 }
 
 variable "metrics" {
-  description = "Whether the function writes metrics of its own, in the namespace ScaleToZero. What reads them, alarms included, has no data without."
+  description = "Whether the function writes metrics of its own, in the namespace ScaleToZero. With off, dashboard graphs and alarms that read them have no data."
   type        = string
   default     = null
 }
@@ -181,31 +181,31 @@ variable "status_tag" {
 }
 
 variable "events" {
-  description = "Whether the function tells on EventBridge's default bus, as sagemaker-scale-to-zero, that an endpoint was configured, fell asleep, wakes, is awake or needs attention. AWS bills each event."
+  description = "Whether the function puts an event on EventBridge's default bus, as sagemaker-scale-to-zero, when an endpoint was configured, falls asleep, wakes, is awake or needs attention. AWS bills each event."
   type        = string
   default     = null
 }
 
 variable "copy_tags" {
-  description = "Keys of endpoint tags that are put on the alarms and scalable targets as well, with commas between; empty for none. For cost allocation, and for organisations that refuse what has no tags."
+  description = "Keys of endpoint tags that the function also puts on the alarms and scalable targets, with commas between; empty for none. For cost allocation, and for organisations that refuse resources without tags."
   type        = string
   default     = null
 }
 
 variable "on_delete" {
-  description = "What becomes of the scaling of your endpoints when this stack is deleted. keep leaves it as it is; remove takes away all that the function made, after it has started an instance of each endpoint at zero. That takes minutes, so set the time-out to 900 as well."
+  description = "What becomes of the scaling of your endpoints when this stack is deleted. keep leaves it as it is. remove takes away all that the function made, after it has started an instance of each endpoint at zero; that takes minutes, so set the time-out to 900 as well."
   type        = string
   default     = null
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the IAM policy that bounds the function's role, where the account asks for one; empty for none."
+  description = "ARN of the IAM policy that bounds the function's role, if the account asks for one; empty for none."
   type        = string
   default     = null
 }
 
 variable "subnet_ids" {
-  description = "Private subnets that the function runs in, where it must not reach AWS by the internet; empty for none. AWS's services have to be reachable from there."
+  description = "Private subnets that the function runs in, if it must not reach AWS by the internet; empty for none. AWS's services have to be reachable from there."
   type        = string
   default     = null
 }
@@ -217,7 +217,7 @@ variable "security_group_ids" {
 }
 
 variable "https_proxy" {
-  description = "URL of the proxy by which the function reaches AWS, where the subnets have no other way; empty for none."
+  description = "URL of the proxy by which the function reaches AWS, if the subnets have no other way; empty for none."
   type        = string
   default     = null
 }
