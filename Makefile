@@ -1,9 +1,9 @@
-# The way to everything in this project; `make` alone lists it. What a target needs beyond Rust, Python 3.11, a C compiler
-# and make is installed by it, pinned, into .venv and target, and nowhere else.
+# The commands of this project; `make` alone lists them. You need Rust, Python 3.11, a C compiler and make. Each target
+# installs what else it needs, pinned, into .venv and target, and nowhere else.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Two pips in one .venv, or two cargos in one target, would only get in each other's way.
+# Two pips in one .venv, or two cargos in one target, would get in each other's way.
 .NOTPARALLEL:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -27,8 +27,8 @@ CHECKOV := $(VENV)/checkov
 # The paths below, and those of the demo and the tests, hold whatever the machine's own setting is.
 export CARGO_TARGET_DIR := target
 export SAM_CLI_TELEMETRY := 0
-# What a machine's own configuration adds, such as target-cpu=native, must not get into what runs elsewhere. An empty
-# RUSTFLAGS wins over cargo's configuration files, and CARGO_ENCODED_RUSTFLAGS would win over it.
+# A machine's own configuration, such as target-cpu=native, must not get into a build for another machine. An empty RUSTFLAGS
+# wins over cargo's configuration files, and CARGO_ENCODED_RUSTFLAGS would win over it.
 export RUSTFLAGS :=
 unexport CARGO_ENCODED_RUSTFLAGS
 
@@ -44,8 +44,8 @@ MACHINE := $(patsubst aarch64,arm64,$(shell uname -m))
 ARCH ?= $(MACHINE)
 IS_CROSS := $(filter-out $(shell uname -s)-$(MACHINE),Linux-$(ARCH))
 
-# $(call step,number,what) announces a step before it takes its time. The target that was asked for says how many there are,
-# and at which place it installs what.
+# $(call step,number,what) announces a step before it runs. The target that you ask for says how many steps there are, and
+# which number an installation has.
 step = @echo "[$(1)/$(STEPS)] $(2)"
 LOCAL_STEP := 1
 LINT_STEP := 1
@@ -64,14 +64,14 @@ EXECUTABLE_NEEDS := $(if $(filter release,$(PROFILE)),$(VENV)/.build-stamp)
 
 .PHONY: help
 help: ## List these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: STEPS := 5
 setup: LINT_STEP := 2
 setup: CHECKOV_STEP := 3
 setup: BUILD_STEP := 4
-setup: $(VENV)/.local-stamp $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(VENV)/.build-stamp ## Fetch all that the other targets need, ahead of time
+setup: $(VENV)/.local-stamp $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(VENV)/.build-stamp ## Fetch ahead of time what the other targets need
 	$(call step,5,Rust crates)
 	@cargo fetch --locked
 
@@ -86,7 +86,7 @@ build: $(VENV)/.build-stamp $(if $(IS_CROSS),$(VENV)/.cross-stamp) ## Build the 
 .PHONY: size
 size: STEPS := 2
 size: BUILD_STEP := 1
-size: build ## Hold the size of the release build and its zip against their ceilings
+size: build ## Check that the release build and its zip are no larger than their ceilings
 	@$(PYTHON) -m tools.packaging.artefact target/lambda/$(NAME)/bootstrap
 
 .PHONY: demo
@@ -99,7 +99,7 @@ demo: $(VENV)/.local-stamp executable ## Show the main job: an endpoint learns t
 test: STEPS := 5
 test: LINT_STEP := 2
 test: EXECUTABLE_STEP := 3
-test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run the tests; FULL=1 with those that take long, as .ci/run does
+test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run the tests; FULL=1 adds those that take long
 	$(call step,4,Unit and property tests (seconds))
 	@cargo test $(CORE)
 	$(call step,5,Tests of the executable on a local AWS (about a minute$(if $(FULL),; two more for the long ones)))
@@ -111,7 +111,7 @@ test: $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run the tests; FULL
 .PHONY: docs
 docs: STEPS := 3
 docs: EXECUTABLE_STEP := 2
-docs: $(VENV)/.local-stamp executable ## Write the answers that the book shows anew, as the executable gives them
+docs: $(VENV)/.local-stamp executable ## Write the answers in the book anew, as the executable gives them
 	$(call step,3,Blocks of the book (seconds))
 	@WRITE_BOOK=1 EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_book.py --quiet \
 		-k "executable_answers or executable_writes or demo_prints"
@@ -121,9 +121,9 @@ FUZZ := PROPTEST_CASES=5000 cargo test $(CORE) --quiet --test properties -- pars
 
 .PHONY: fuzz
 fuzz: STEPS := 1
-fuzz: ## Throw random payloads and tags at the parsers; SECONDS=600 for longer than a minute
+fuzz: ## Throw random payloads and tags at the parsers for a minute; SECONDS=600 for longer
 	$(call step,1,Parsers under random input ($(SECONDS) seconds))
-# Without this, a filter that fits no test would pass every round.
+# Without this, a filter that matches no test would pass every round.
 	@$(FUZZ) --list | grep -q ': test$$' || { echo "no test has a name with parsers::" >&2; exit 1; }
 	@end=$$(($$(date +%s) + $(SECONDS))); rounds=0; \
 	while [ "$$(date +%s)" -lt "$$end" ]; do $(FUZZ) || exit 1; rounds=$$((rounds + 1)); done; \
@@ -134,7 +134,7 @@ MUTANTS := target/mutants-tool/bin/cargo-mutants
 
 .PHONY: mutants
 mutants: STEPS := 2
-mutants: $(MUTANTS) $(VENV)/.created ## Break the core in each way that cargo-mutants knows, and see the Rust tests notice; FILE=src/… for one file
+mutants: $(MUTANTS) $(VENV)/.created ## Break the core on purpose, and list what no Rust test notices; FILE=src/… for one file
 	$(call step,2,Mutants (about an hour for all of the core; minutes for a FILE))
 	@nice $(PYTHON) -m tools.mutants $(MUTANTS) $(if $(FILE),--file $(FILE))
 
@@ -146,7 +146,7 @@ $(MUTANTS):
 .PHONY: simulate
 simulate: STEPS := 2
 simulate: export TAGS := $(TAGS)
-simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=burst; COMPARE=1 beside AWS's example and the limit
+simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=burst; COMPARE=1 adds AWS's example and the limit
 	$(call step,1,Simulator (seconds; about a minute the first time))
 	@cargo build $(CORE) --quiet --profile simulate --example simulate
 	$(call step,2,Simulation (seconds))
@@ -182,7 +182,7 @@ lint: $(VENV)/.lint-stamp $(VENV)/.checkov-stamp $(EXECUTABLE_NEEDS) ## Check fo
 	@$(VENV)/bin/ruff check .
 	$(call step,6,Template (seconds))
 	@$(VENV)/bin/cfn-lint template.yaml
-# What it finds and we leave as it is says so in template.yaml, beside the resource, with the reason.
+# Where we leave a finding as it is, template.yaml says why, beside the resource.
 	@$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --compact --quiet
 # Validation needs the name of some Region, but neither an account nor a network.
 	@AWS_DEFAULT_REGION=eu-west-1 $(VENV)/bin/sam validate --lint
@@ -203,7 +203,7 @@ fmt: $(VENV)/.lint-stamp ## Format Rust and Python
 .PHONY: watch
 watch: STEPS := 4
 watch: BUILD_STEP := 3
-watch: $(VENV)/.local-stamp executable $(VENV)/.build-stamp ## Run the function on a local AWS, built anew at every change; then `make invoke`
+watch: $(VENV)/.local-stamp executable $(VENV)/.build-stamp ## Run the function on a local AWS, and build it anew at each change; then `make invoke`
 	$(call step,4,Local AWS on port $(AWS_PORT) with the endpoint demo and the function beside it; Ctrl-C stops both)
 	@$(PYTHON) -m local.aws --port $(AWS_PORT) --endpoint demo & aws=$$!; \
 	trap 'kill $$aws' EXIT; trap 'exit 130' INT TERM; \
@@ -229,7 +229,7 @@ deploy: $(VENV)/.lint-stamp $(VENV)/.build-stamp $(VENV)/.cross-stamp ## Deploy 
 
 .PHONY: stackset
 stackset: STEPS := 2
-stackset: $(VENV)/.lint-stamp ## Make what StackSets need of what `make build` has built; BUCKET=name of the buckets, without -Region
+stackset: $(VENV)/.lint-stamp ## Make template and code for StackSets after `make build`; BUCKET=name of the buckets, without -Region
 	$(if $(BUCKET),,$(error BUCKET is needed: the name of the buckets for the code, without -Region at its end))
 	$(call step,2,Template and code for many accounts and Regions)
 	@$(PYTHON) -m tools.packaging.stackset --executable target/lambda/$(NAME)/bootstrap --bucket $(BUCKET) --to target/stackset
@@ -259,7 +259,7 @@ dist: $(VENV)/.lint-stamp $(VENV)/.build-stamp $(VENV)/.cross-stamp ## Make a re
 
 .PHONY: terraform
 terraform: STEPS := 2
-terraform: $(VENV)/.lint-stamp ## Make the variables and outputs of the Terraform module of the template's
+terraform: $(VENV)/.lint-stamp ## Write the variables and outputs of the Terraform module, from the template
 	$(call step,2,Terraform module)
 	@$(PYTHON) -m tools.packaging.terraform
 
@@ -271,13 +271,13 @@ logs: $(VENV)/.lint-stamp ## Follow the log of the deployed function
 
 .PHONY: savings
 savings: STEPS := 3
-savings: $(VENV)/.local-stamp executable ## Write a page of what your asynchronous endpoints ran and idled; only reads
+savings: $(VENV)/.local-stamp executable ## Write a page about how long your asynchronous endpoints ran and idled; only reads
 	$(call step,3,Savings of the Region of your environment)
 	@$(PYTHON) -m tools.lookback savings --executable $(EXECUTABLE) --to target/savings.html
 
 .PHONY: advise
 advise: STEPS := 3
-advise: $(VENV)/.local-stamp executable ## Write a page of what other settings would have done with ENDPOINT=…; only reads
+advise: $(VENV)/.local-stamp executable ## Write a page about what other settings would have done for ENDPOINT=…; only reads
 	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name an asynchronous endpoint: make advise ENDPOINT=demo))
 	$(call step,3,Advice about $(ENDPOINT))
 	@$(PYTHON) -m tools.lookback advise --endpoint "$(ENDPOINT)" $(if $(DAYS),--days $(DAYS)) $(if $(PRICE),--price $(PRICE)) \
@@ -285,25 +285,25 @@ advise: $(VENV)/.local-stamp executable ## Write a page of what other settings w
 
 .PHONY: prices
 prices: STEPS := 1
-prices: $(VENV)/.created ## Make the table of prices from FILE=index.json, AWS's price list of SageMaker
+prices: $(VENV)/.created ## Write the table of prices, from FILE=index.json, AWS's price list of SageMaker
 	$(if $(FILE),,$(error FILE is missing: the index.json of AWS's price list))
 	@$(PYTHON) -m tools.prices "$(FILE)"
 
 .PHONY: status
 status: STEPS := 2
-status: $(VENV)/.local-stamp ## Show how all managed endpoints stand, as the deployed function answers (or FUNCTION=…)
+status: $(VENV)/.local-stamp ## Ask the deployed function (or FUNCTION=…) how all managed endpoints stand
 	$(call step,2,Status)
 	@$(IN_VENV) $(if $(FUNCTION),FUNCTION=$(FUNCTION) )python -m tools.status
 
 .PHONY: verify
 verify: STEPS := 2
-verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… of your account with what is expected
+verify: $(VENV)/.local-stamp ## Compare what AWS answers about ENDPOINT=… in your account with what this project expects
 	$(if $(ENDPOINT),,$(error ENDPOINT is missing; name a tagged asynchronous endpoint: make verify ENDPOINT=demo))
 	$(call step,2,Endpoint $(ENDPOINT) (it asks before it changes anything; up to five minutes))
 	@$(PYTHON) -m tools.verify --endpoint "$(ENDPOINT)" $(if $(FUNCTION),--function "$(FUNCTION)") --json target/verify.json
 
 .PHONY: clean
-clean: ## Remove all that these targets have made
+clean: ## Remove everything that these targets have made
 	rm -rf $(VENV) target .aws-sam .pytest_cache .ruff_cache
 	find local tools tests -name __pycache__ -prune -exec rm -rf {} +
 
