@@ -64,7 +64,7 @@ EXECUTABLE_NEEDS := $(if $(filter release,$(PROFILE)),$(VENV)/.build-stamp)
 
 .PHONY: help
 help: ## List these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: STEPS := 5
@@ -141,6 +141,23 @@ mutants: $(MUTANTS) $(VENV)/.created ## Break the core on purpose, and list what
 $(MUTANTS):
 	$(call step,1,cargo-mutants into target (minutes; only once))
 	@cargo install --quiet --locked --root target/mutants-tool --target-dir target/mutants-tool/build cargo-mutants@$(MUTANTS_VERSION)
+
+FAKECLOUD_VERSION := 0.51.0
+FAKECLOUD := target/second-opinion/bin/fakecloud
+
+.PHONY: second-opinion
+second-opinion: STEPS := 4
+second-opinion: LINT_STEP := 2
+second-opinion: EXECUTABLE_STEP := 3
+second-opinion: $(FAKECLOUD) $(VENV)/.local-stamp $(VENV)/.lint-stamp executable ## Run the executable and the template against an emulator of AWS that others wrote
+	$(call step,4,Second opinion (about a minute))
+	@$(PYTHON) -m tools.second_opinion --emulator $(FAKECLOUD) --executable $(EXECUTABLE) --json target/second-opinion.json
+
+# Without debug information and optimization it takes half the time, and is quick enough.
+$(FAKECLOUD):
+	$(call step,1,fakecloud into target (a quarter of an hour or more; only once))
+	@CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --debug --locked --root target/second-opinion \
+		--target-dir target/second-opinion/build fakecloud@$(FAKECLOUD_VERSION)
 
 # TAGS goes by the environment, as a tag's value may hold whatever the shell would take apart.
 .PHONY: simulate

@@ -1,8 +1,8 @@
 """Breaks the core in each way that cargo-mutants knows, and sees whether the Rust tests notice.
 
 What is asked first is what answers soonest: the core's own unit tests, then the properties, and all the rest
-only of what has survived both. 3 % at most may survive, each with its reason in .cargo/mutants-accepted.txt. A
-reason for something that the tests notice has to go.
+only of what has survived both. 3 % at most may survive, each with its reason in .cargo/mutants-accepted.txt.
+A reason for something that the tests notice has to go.
 """
 
 from __future__ import annotations
