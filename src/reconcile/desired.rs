@@ -512,6 +512,21 @@ mod tests {
         assert_eq!(of_variant(idle), ["m AWS/SageMaker", "g /aws/sagemaker/Endpoints"]);
     }
 
+    /// A gap in the metrics must neither start instances nor take any away.
+    #[test]
+    fn no_data_rings_no_alarm_that_starts_and_is_no_idleness() {
+        let scaling = with(&Settings::default());
+        let says = |kind| {
+            let alarm = &scaling.alarms[&kind];
+            (alarm.comparison, alarm.threshold, alarm.missing_data)
+        };
+        for kind in [AlarmKind::Wake, AlarmKind::Ladder] {
+            assert_eq!(says(kind), (Comparison::GreaterThanThreshold, 0.0, MissingData::NotBreaching), "{kind:?}");
+        }
+        assert_eq!(says(AlarmKind::Spare), (Comparison::GreaterThanOrEqualToThreshold, 1.0, MissingData::Missing));
+        assert_eq!(says(AlarmKind::Idle), (Comparison::LessThanThreshold, 1.0, MissingData::Missing));
+    }
+
     #[test]
     fn the_ladder_follows_the_target() {
         for (target, says) in [
@@ -671,6 +686,24 @@ mod tests {
             assert_eq!(beside(&paused, &observed), want);
             assert_eq!(beside(&Settings { pause: Pause::ScaleIn, ..office_hours() }, &observed), 2);
         }
+    }
+
+    /// Only a start that was asked for and may fail is waited for. Asleep at `MinCapacity` 0, nobody has asked.
+    #[test]
+    fn the_way_to_wake_outlives_its_tags_only_while_a_start_is_asked_for() {
+        let observed = with(&Settings::default());
+        let keeps = |min_capacity, instances| {
+            let variant = Variant { current_instances: instances, ..on("ml.g5.xlarge") };
+            let settings = Settings { min_capacity, wake: false, ..Settings::default() };
+            let wanted = desired_beside(&demo(), &variant, &settings, &observed, NOON);
+            let kept = |kind| wanted.alarms.get(&kind) == observed.alarms.get(&kind);
+            let alarms = [AlarmKind::Wake, AlarmKind::Ladder].map(kept);
+            (wanted.policies.contains_key(&PolicyName::Wake), alarms)
+        };
+        assert_eq!(keeps(1, Some(0)), (true, [true, true]));
+        assert_eq!(keeps(0, Some(0)), (false, [false, false]));
+        assert_eq!(keeps(1, Some(1)), (false, [false, false]));
+        assert_eq!(keeps(1, None), (false, [false, false]));
     }
 
     #[test]
