@@ -240,6 +240,9 @@ fn ladder_alarm(metrics: &Metrics, settings: &Settings) -> Alarm {
     }
 }
 
+/// More requests than any queue holds. Far above, a number is the same as the one that follows it.
+const MOST_REQUESTS: f64 = 1e12;
+
 /// What a ladder alarm does: `Asleep, 1 to 5 requests start 1 instance, 6 or 7 start 3, 8 to 10 start 4, 11 or more start 5.`
 /// By its own expression, and at the most to `max_capacity` instances.
 #[must_use]
@@ -252,7 +255,8 @@ pub fn ladder_in_words(alarm: &Alarm, max_capacity: i32) -> Option<String> {
     let instances = |requests: f64| if requests > target { (share * requests).ceil() } else { 1.0 };
     let mut rungs = Vec::new();
     let (mut from, mut started) = (1.0, instances(1.0));
-    while started < most {
+    let climbs = target <= MOST_REQUESTS;
+    while climbs && started < most {
         let mut to = if started > 1.0 { (started / share).floor() } else { target.floor().max((1.0 / share).floor()) };
         // Only where the division was rounded.
         while instances(to) > started {
@@ -262,7 +266,7 @@ pub fn ladder_in_words(alarm: &Alarm, max_capacity: i32) -> Option<String> {
         from = to.max(from) + 1.0;
         started = instances(from);
     }
-    rungs.push((from, None, most));
+    rungs.push((from, None, if climbs { most } else { started }));
     let words: Vec<String> = rungs.into_iter().map(|(from, to, started)| rung(from, to, started)).collect();
     Some(format!("Asleep, {}.", words.join(", ")))
 }
@@ -478,6 +482,30 @@ mod tests {
             assert_eq!(ladder_in_words(alarm, most).as_deref(), Some(words), "{tags:?}");
             assert_eq!(ladder_in_words(&scaling.alarms[&AlarmKind::Wake], most), None);
             assert_eq!(ladder_in_words(&scaling.alarms[&AlarmKind::Idle], most), None);
+        }
+    }
+
+    /// Whoever may tag an endpoint must not be able to keep the function busy for ever.
+    #[test]
+    fn a_target_that_no_queue_reaches_has_one_rung() {
+        for target in ["1000000000001", "9007199254740993", "99999999999999999999", &"9".repeat(108)] {
+            let scaling = tagged(&[(Key::BacklogPerInstance, target), (Key::MaxCapacity, "20")]);
+            let words = ladder_in_words(&scaling.alarms[&AlarmKind::Ladder], 20);
+            assert_eq!(words.as_deref(), Some("Asleep, 1 or more requests start 1 instance."), "{target}");
+        }
+        let scaling = tagged(&[(Key::BacklogPerInstance, "1000000000000"), (Key::MaxCapacity, "3")]);
+        assert_eq!(
+            ladder_in_words(&scaling.alarms[&AlarmKind::Ladder], 3).as_deref(),
+            Some("Asleep, 1 to 1000000000000 requests start 1 instance, 1000000000001 or more start 3.")
+        );
+    }
+
+    #[test]
+    fn an_expression_that_isnt_ours_has_no_words() {
+        for expression in ["", "(b > )", "(b > five)", "(b > 0)*2", "(b > -1)*2", "(b > 5", "b + m + g"] {
+            let mut alarm = with(&Settings::default()).alarms[&AlarmKind::Ladder].clone();
+            alarm.input = AlarmInput::Expression(MetricMath { expression: expression.to_owned(), metrics: vec![] });
+            assert_eq!(ladder_in_words(&alarm, 5), None, "{expression}");
         }
     }
 
