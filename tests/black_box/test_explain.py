@@ -436,8 +436,8 @@ class Case:
 APPLY = 'invoke {"action": "apply", "endpoint": "demo"}, or wait for the next sweep'
 
 CAPACITY_HELPS = (
-    "wait, or let the endpoint's configuration name instance pools (several instance types, of which AWS "
-    "takes the first that it has) or another instance type: to change the instance type, set the tag "
+    "wait, or name instance pools (several instance types; AWS takes the first that it has) or another "
+    "instance type in the endpoint's configuration: to change the instance type, set the tag "
     "scale-to-zero:enabled to false, wait until the answer is removed, update the endpoint, and set the "
     "tag to true again"
 )
@@ -455,15 +455,15 @@ CASES: dict[str, Case] = {
         do_nothing,
         ["not-found"],
         "all",
-        "There is no endpoint of this name in this account and Region, and nothing of ours is left of one.",
+        "There is no endpoint of this name in this account and Region, and nothing is left that this "
+        "function made for one.",
         advice="check the name, which is case-sensitive, the account and the Region",
     ),
     "deleting": Case(
         lambda world: (world.asleep(), world.aws.delete_endpoint("demo")),
         ["deleting"],
         "all",
-        "Endpoint demo is being deleted; what was made for its scaling is taken away with it, or by the next "
-        "sweep.",
+        "Endpoint demo is being deleted; its scaling is removed with it, or by the next sweep.",
     ),
     "serverless": Case(
         lambda world: world.create(serverless=True),
@@ -514,17 +514,16 @@ CASES: dict[str, Case] = {
         configure_and_opt_out,
         ["opted-out", "removing"],
         "all",
-        "What was made for the scaling of endpoint demo is on its way out: the next event or sweep takes it "
-        "away.",
+        "The scaling of endpoint demo is being removed: the next event or sweep does it.",
         advice="invoke remove to have it done now",
     ),
     "removing, at zero": Case(
         lambda world: (world.asleep(), world.function.invoke(remove())),
         ["removing", "updating"],
         "all",
-        "What was made for the scaling of endpoint demo is on its way out: an instance is started first, so "
-        "that it isn't left at zero, and the rest is taken away once that runs.",
-        advice="wait for the instance, or invoke apply to call the removal off, where the tags still ask for "
+        "The scaling of endpoint demo is being removed: an instance starts first, so that the endpoint isn't "
+        "left at zero, and the rest is removed once it runs.",
+        advice="wait for the instance, or invoke apply to call the removal off, if the tags still ask for "
         "scaling",
         of="removing",
     ),
@@ -532,8 +531,7 @@ CASES: dict[str, Case] = {
         begin_removal,
         ["removing"],
         "all",
-        "What was made for the scaling of endpoint demo is on its way out: the next event or sweep takes it "
-        "away.",
+        "The scaling of endpoint demo is being removed: the next event or sweep does it.",
         advice="invoke remove to have it done now",
         of="removing",
     ),
@@ -589,9 +587,9 @@ CASES: dict[str, Case] = {
         begin_to_wake,
         ["updating"],
         "change",
-        "SageMaker is at work on endpoint demo, status Updating (variant AllTraffic runs 0 instances and is "
-        "to have 1); nothing is written and AWS doesn't scale it until it is in service.",
-        advice="wait until it is in service; a start took 7 to 15 minutes where it was measured",
+        "SageMaker is changing endpoint demo, status Updating (variant AllTraffic runs 0 instances and "
+        "should have 1); nothing is written and AWS doesn't scale it until it is in service.",
+        advice="wait until it is in service; users measured starts of 7 to 15 minutes",
     ),
     "not-configured": Case(
         lambda world: world.create(),
@@ -638,18 +636,18 @@ CASES: dict[str, Case] = {
         wait_for_capacity,
         ["no-capacity"],
         "wake",
-        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been trying since … (34 min), "
-        "longer than a start takes (its last start took 9 min). It looks as if AWS had no capacity of "
-        "ml.g5.xlarge: it reports no failure then, and goes on trying.",
+        "Variant AllTraffic runs 0 instances and should have 1: AWS has been trying since … (34 min), "
+        "longer than a start takes (its last start took 9 min). Probably AWS has no capacity of "
+        "ml.g5.xlarge. It then reports no failure, and goes on trying.",
         advice=CAPACITY_HELPS,
     ),
     "no-capacity, while updating": Case(
         wait_for_capacity_while_updating,
         ["no-capacity", "updating"],
         "wake",
-        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been trying since … (34 min), "
-        "longer than a start takes (its last start took 9 min). It looks as if AWS had no capacity of "
-        "ml.g5.xlarge: it reports no failure then, and goes on trying.",
+        "Variant AllTraffic runs 0 instances and should have 1: AWS has been trying since … (34 min), "
+        "longer than a start takes (its last start took 9 min). Probably AWS has no capacity of "
+        "ml.g5.xlarge. It then reports no failure, and goes on trying.",
         advice=CAPACITY_HELPS,
         of="no-capacity",
     ),
@@ -657,9 +655,9 @@ CASES: dict[str, Case] = {
         wait_for_capacity_with_a_longer_order,
         ["no-capacity", "idle-timeout"],
         "wake",
-        "Variant AllTraffic runs 1 instance and is to have 2: AWS has been trying since … (50 min), longer "
-        "than a start takes (a start took 7 to 15 minutes where it was measured). It looks as if AWS had "
-        "no capacity of ml.g5.xlarge: it reports no failure then, and goes on trying.",
+        "Variant AllTraffic runs 1 instance and should have 2: AWS has been trying since … (50 min), longer "
+        "than a start takes (users measured starts of 7 to 15 minutes). Probably AWS has no capacity of "
+        "ml.g5.xlarge. It then reports no failure, and goes on trying.",
         advice=CAPACITY_HELPS,
         of="no-capacity",
     ),
@@ -703,8 +701,8 @@ CASES: dict[str, Case] = {
         stay_below_the_minimum,
         ["below-min-capacity", "drift", "min-capacity"],
         "wake",
-        "Variant AllTraffic runs 0 instances, below its MinCapacity of 1: AWS acts on a bound only when it "
-        "is registered or changed, and what came of that is undone or has failed.",
+        "Variant AllTraffic runs 0 instances, below its MinCapacity of 1: AWS starts instances for a minimum "
+        "only when it is registered or changed, and that order failed or was undone.",
         advice=f"it is registered again: {APPLY}",
     ),
     "wake-missing": Case(
@@ -760,16 +758,16 @@ CASES: dict[str, Case] = {
         lambda world: put_wake_alarm(world, AlarmActions=[]),
         ["alarm-without-action", "drift"],
         "wake",
-        "Variant AllTraffic has the alarm scale-to-zero/demo/AllTraffic/wake, of which the actions are "
-        "switched off or don't include its policy: it can fire, and nothing happens.",
+        "Variant AllTraffic has the alarm scale-to-zero/demo/AllTraffic/wake, but the alarm's actions are "
+        "switched off or don't include its policy: when it fires, nothing happens.",
         advice=f"it was changed by hand: {APPLY}",
     ),
     "alarm-without-action, switched off": Case(
         lambda world: put_wake_alarm(world, ActionsEnabled=False),
         ["alarm-without-action", "drift"],
         "wake",
-        "Variant AllTraffic has the alarm scale-to-zero/demo/AllTraffic/wake, of which the actions are "
-        "switched off or don't include its policy: it can fire, and nothing happens.",
+        "Variant AllTraffic has the alarm scale-to-zero/demo/AllTraffic/wake, but the alarm's actions are "
+        "switched off or don't include its policy: when it fires, nothing happens.",
         advice=f"it was changed by hand: {APPLY}",
         of="alarm-without-action",
     ),
@@ -777,8 +775,8 @@ CASES: dict[str, Case] = {
         switch_the_low_alarm_off,
         ["alarm-without-action", "target-tracking"],
         "sleep",
-        "Variant AllTraffic has the alarm TargetTracking-endpoint/demo/variant/AllTraffic-AlarmLow-…, of "
-        "which the actions are switched off or don't include its policy: it can fire, and nothing happens.",
+        "Variant AllTraffic has the alarm TargetTracking-endpoint/demo/variant/AllTraffic-AlarmLow-…, but "
+        "the alarm's actions are switched off or don't include its policy: when it fires, nothing happens.",
         advice="AWS made this alarm and its actions were switched off by hand: aws cloudwatch "
         "enable-alarm-actions --alarm-names TargetTracking-endpoint/demo/variant/AllTraffic-AlarmLow-…",
         of="alarm-without-action",
@@ -807,8 +805,8 @@ CASES: dict[str, Case] = {
         lambda world: world.asleep(wake="false"),
         ["wake-off"],
         "wake",
-        "Variant AllTraffic is not woken by the first request, and sleeps on until more requests wait than "
-        "backlog-per-instance, 5.",
+        "Variant AllTraffic is not woken by the first request, and sleeps until more than 5 requests wait "
+        "(backlog-per-instance).",
         tag="scale-to-zero:wake",
         advice="set the tag scale-to-zero:wake to true",
     ),
@@ -832,7 +830,7 @@ CASES: dict[str, Case] = {
         lambda world: world.configure(min_capacity="1"),
         ["min-capacity"],
         "sleep",
-        "Variant AllTraffic always keeps 1 instance, for min-capacity is 1.",
+        "Variant AllTraffic always keeps 1 instance, because min-capacity is 1.",
         tag="scale-to-zero:min-capacity",
         advice="set the tag scale-to-zero:min-capacity to 0 to let it sleep",
     ),
@@ -875,7 +873,8 @@ CASES: dict[str, Case] = {
         ["insufficient-data", "target-tracking"],
         "sleep",
         "Variant AllTraffic is not scaled in while the alarm TargetTracking-endpoint/demo/variant/AllTraffic-"
-        "AlarmLow-… is in INSUFFICIENT_DATA: no data is no proof of idleness. That is normal for the first "
+        "AlarmLow-… is in INSUFFICIENT_DATA: without data nobody knows whether it is idle. That is normal "
+        "for the first "
         "minutes.",
         advice="if it stays, see in CloudWatch whether the endpoint publishes its backlog metrics",
     ),
@@ -884,7 +883,8 @@ CASES: dict[str, Case] = {
         ["insufficient-data", "idle-timeout"],
         "sleep",
         "Variant AllTraffic is not scaled in while the alarm scale-to-zero/demo/AllTraffic/idle is in "
-        "INSUFFICIENT_DATA: no data is no proof of idleness. That is normal for the first minutes.",
+        "INSUFFICIENT_DATA: without data nobody knows whether it is idle. That is normal for the first "
+        "minutes.",
         advice="if it stays, see in CloudWatch whether the endpoint publishes its backlog metrics",
         of="insufficient-data",
     ),
@@ -911,10 +911,10 @@ CASES: dict[str, Case] = {
         be_idle_without_a_timeout,
         ["target-tracking"],
         "sleep",
-        "Variant AllTraffic runs 2 instances; target tracking takes instances away step by step, when its "
-        "alarm has seen too little backlog for as long as AWS has it (15 minutes, users report; those before "
-        "the endpoint was tagged count), and not before 300s (scale-in-cooldown) are over since the last "
-        "step; so far, the last minute showed none.",
+        "Variant AllTraffic runs 2 instances; target tracking takes instances away step by step, once its "
+        "alarm has seen too little backlog for long enough (users report 15 minutes, and the minutes before "
+        "the endpoint was tagged count) and 300s (scale-in-cooldown) have passed since the last step; so "
+        "far, the last minute showed none.",
         tag="scale-to-zero:idle-timeout",
         advice="set the tag scale-to-zero:idle-timeout to an idle time of your own, or wait",
     ),
@@ -922,22 +922,22 @@ CASES: dict[str, Case] = {
         be_on_the_way,
         ["starting"],
         "wake",
-        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been at work on it since … (4 min).",
+        "Variant AllTraffic runs 0 instances and should have 1: AWS has been starting them since … (4 min).",
         advice="wait: its last 3 starts took 9 min, by the median",
     ),
     "starting, for the first time": Case(
         be_on_the_way_for_the_first_time,
         ["updating", "starting"],
         "wake",
-        "Variant AllTraffic runs 0 instances and is to have 1: AWS has been at work on it since … (4 min).",
-        advice="wait: a start took 7 to 15 minutes where it was measured",
+        "Variant AllTraffic runs 0 instances and should have 1: AWS has been starting them since … (4 min).",
+        advice="wait: users measured starts of 7 to 15 minutes",
         of="starting",
     ),
     "starting, set by hand": Case(
         be_set_by_hand,
         ["starting"],
         "wake",
-        "Variant AllTraffic runs 0 instances and is to have 2, and no scaling activity says since when: "
+        "Variant AllTraffic runs 0 instances and should have 2, and no scaling activity says since when: "
         "they are starting, or AWS has no capacity of ml.g5.xlarge.",
         advice=f"wait: its last start took 9 min; if it takes much longer, {CAPACITY_HELPS}",
         of="starting",
@@ -947,15 +947,15 @@ CASES: dict[str, Case] = {
         ["waking"],
         "wake",
         "Variant AllTraffic runs no instance, with a backlog of 1 request (…): its wake alarm has not fired "
-        "yet. It does when the metric has arrived, 2 to 3 minutes after the request where that was measured.",
-        advice="look again in some minutes; a start took 7 to 15 minutes where it was measured",
+        "yet. It fires once the metric has arrived, 1 to 3 minutes after the request.",
+        advice="look again in some minutes; users measured starts of 7 to 15 minutes",
     ),
     "wake-alarm-new": Case(
         configure_a_moment_ago,
         ["wake-alarm-new"],
         "wake",
-        "Variant AllTraffic has a wake alarm in INSUFFICIENT_DATA, which is normal until it has been looked "
-        "at for the first time, some minutes after it was made.",
+        "Variant AllTraffic has a wake alarm in INSUFFICIENT_DATA, which is normal for some minutes after it "
+        "was made.",
     ),
     "instances-miscounted": Case(
         report_twice,
@@ -963,7 +963,7 @@ CASES: dict[str, Case] = {
         "sleep",
         "Variant AllTraffic runs 1 instance, and they sent 2 reports of their CPU use a minute instead of "
         "1 (the endpoint doesn't say how often, so once is assumed): the spare alarm counts instances by "
-        "them, so it may keep more than one, and never takes the last.",
+        "these reports, and may keep more than one. It never takes the last.",
         advice="report it; a MetricsConfig with MetricPublishFrequencyInSeconds of 60 makes it one report "
         "each, as AWS documents",
     ),
@@ -972,8 +972,8 @@ CASES: dict[str, Case] = {
         ["idle-timeout", "instances-miscounted"],
         "sleep",
         "Variant AllTraffic runs 1 instance, and they sent 1 report of their CPU use a minute instead of "
-        "6: the spare alarm counts instances by them, so it may keep more than one, and never takes the "
-        "last.",
+        "6: the spare alarm counts instances by these reports, and may keep more than one. It never takes "
+        "the last.",
         advice="report it; a MetricsConfig with MetricPublishFrequencyInSeconds of 60 makes it one report "
         "each, as AWS documents",
         of="instances-miscounted",
@@ -1196,8 +1196,8 @@ def test_what_a_deleted_endpoint_left_behind_is_told(world: World) -> None:
     answered = world.explain()
 
     assert answered["summary"].startswith(
-        "There is no endpoint of this name in this account and Region, but something of ours is left of "
-        "one, which the next sweep takes away."
+        "There is no endpoint of this name in this account and Region, but something is left that this "
+        "function made for one; the next sweep takes it away."
     )
     [variant] = answered["found"]["variants"]
     assert (variant["variant"], variant["currentInstances"]) == (VARIANT, None)

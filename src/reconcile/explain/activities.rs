@@ -26,7 +26,7 @@ impl VariantFacts<'_> {
         let kind = self.variant.instance_type.as_deref().unwrap_or("its instance type");
         let finding = match attempt.obstacle {
             Obstacle::None => {
-                let sentence = format!("runs {runs} and is to have {wanted}: AWS has been at work on it {since}.");
+                let sentence = format!("runs {runs} and should have {wanted}: AWS has been starting them {since}.");
                 let finding = self.finding(FindingCode::Starting, About::Wake, &sentence);
                 finding.advice(format!("wait: {}", start_time(self.activities())))
             }
@@ -40,8 +40,8 @@ impl VariantFacts<'_> {
             }
             Obstacle::Capacity => {
                 let sentence = format!(
-                    "runs {runs} and is to have {wanted}: AWS has been trying {since}, longer than a start takes ({}). It looks \
-                     as if AWS had no capacity of {kind}: it reports no failure then, and goes on trying.",
+                    "runs {runs} and should have {wanted}: AWS has been trying {since}, longer than a start takes ({}). \
+                     Probably AWS has no capacity of {kind}. It then reports no failure, and goes on trying.",
                     start_time(self.activities())
                 );
                 self.finding(FindingCode::NoCapacity, About::Wake, &sentence).advice(what_helps(self.facts.rules))
@@ -76,7 +76,7 @@ impl VariantFacts<'_> {
             return None;
         }
         let sentence = format!(
-            "runs {} and is to have {desired}, and no scaling activity says since when: they are starting, or AWS has no \
+            "runs {} and should have {desired}, and no scaling activity says since when: they are starting, or AWS has no \
              capacity of {}.",
             count(current.into(), "instance"),
             self.variant.instance_type.as_deref().unwrap_or("its instance type")
@@ -100,15 +100,15 @@ pub(super) fn start_time(activities: &[ScalingActivity]) -> String {
         Some(Starts { seconds, of }) => {
             format!("its last {of} starts took {}, by the median", time_span(seconds))
         }
-        None => "a start took 7 to 15 minutes where it was measured".to_owned(),
+        None => "users measured starts of 7 to 15 minutes".to_owned(),
     }
 }
 
 /// Against a lack of capacity.
 pub(super) fn what_helps(rules: &Rules) -> String {
     format!(
-        "wait, or let the endpoint's configuration name instance pools (several instance types, of which AWS takes the \
-         first that it has) or another instance type: {}",
+        "wait, or name instance pools (several instance types; AWS takes the first that it has) or another instance type in \
+         the endpoint's configuration: {}",
         super::status::way_through(rules)
     )
 }

@@ -70,7 +70,7 @@ impl VariantFacts<'_> {
         let about = if scales_in { About::Sleep } else { About::Wake };
         if !alarm.drives_its_policy {
             let sentence = format!(
-                "has the alarm {}, of which the actions are switched off or don't include its policy: it can fire, and \
+                "has the alarm {}, but the alarm's actions are switched off or don't include its policy: when it fires, \
                  nothing happens.",
                 alarm.name
             );
@@ -88,13 +88,12 @@ impl VariantFacts<'_> {
             (AlarmState::InsufficientData, AlarmRole::Own(AlarmKind::Wake)) => Some(self.finding(
                 FindingCode::WakeAlarmNew,
                 About::Wake,
-                "has a wake alarm in INSUFFICIENT_DATA, which is normal until it has been looked at for the first time, \
-                 some minutes after it was made.",
+                "has a wake alarm in INSUFFICIENT_DATA, which is normal for some minutes after it was made.",
             )),
             (AlarmState::InsufficientData, _) if scales_in && self.may_scale_in() => {
                 let sentence = format!(
-                    "is not scaled in while the alarm {} is in INSUFFICIENT_DATA: no data is no proof of idleness. That is \
-                     normal for the first minutes.",
+                    "is not scaled in while the alarm {} is in INSUFFICIENT_DATA: without data nobody knows whether it is \
+                     idle. That is normal for the first minutes.",
                     alarm.name
                 );
                 Some(

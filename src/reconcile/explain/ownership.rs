@@ -26,13 +26,13 @@ pub(super) fn removing(endpoint: &Endpoint, plans: &[VariantPlan], removal: Remo
     }
     let name = &endpoint.name;
     let (what, advice) = match removal {
-        Removal::Complete => ("the next event or sweep takes it away", "invoke remove to have it done now"),
+        Removal::Complete => ("the next event or sweep does it", "invoke remove to have it done now"),
         Removal::AwaitsInstance => (
-            "an instance is started first, so that it isn't left at zero, and the rest is taken away once that runs",
-            "wait for the instance, or invoke apply to call the removal off, where the tags still ask for scaling",
+            "an instance starts first, so that the endpoint isn't left at zero, and the rest is removed once it runs",
+            "wait for the instance, or invoke apply to call the removal off, if the tags still ask for scaling",
         ),
     };
-    let sentence = format!("What was made for the scaling of endpoint {name} is on its way out: {what}.");
+    let sentence = format!("The scaling of endpoint {name} is being removed: {what}.");
     Some(Finding::new(FindingCode::Removing, About::All, sentence).advice(advice))
 }
 

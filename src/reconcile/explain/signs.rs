@@ -169,7 +169,7 @@ impl VariantFacts<'_> {
         }
         let sentence = format!(
             "runs {}, and they sent {} of their CPU use a minute instead of {expected}{}: the spare alarm counts instances by \
-             them, so it may keep more than one, and never takes the last.",
+             these reports, and may keep more than one. It never takes the last.",
             count(instances.into(), "instance"),
             count(first, "report"),
             if self.variant.publish_frequency.is_none() {

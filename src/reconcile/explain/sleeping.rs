@@ -15,8 +15,8 @@ impl VariantFacts<'_> {
         let Some(settings) = self.settings else { return findings };
         if settings.min_capacity > 0 {
             let sentence = format!(
-                "{} {}, for min-capacity is {}.",
-                if self.keeps(settings.min_capacity) { "always keeps" } else { "is always to keep" },
+                "{} {}, because min-capacity is {}.",
+                if self.keeps(settings.min_capacity) { "always keeps" } else { "should always keep" },
                 count(settings.min_capacity.into(), "instance"),
                 settings.min_capacity
             );
@@ -38,7 +38,7 @@ impl VariantFacts<'_> {
     fn raised_minimum(&self, settings: &Settings) -> Finding {
         let sentence = format!(
             "{} {} for now: its MinCapacity is {}, above the {} of min-capacity.",
-            if self.keeps(self.target.min_capacity) { "keeps" } else { "is to keep" },
+            if self.keeps(self.target.min_capacity) { "keeps" } else { "should keep" },
             count(self.target.min_capacity.into(), "instance"),
             self.target.min_capacity,
             settings.min_capacity
@@ -94,9 +94,9 @@ impl VariantFacts<'_> {
         }
         let tracking = self.tracking().filter(|tracking| !tracking.disable_scale_in)?;
         let sentence = format!(
-            "runs {running}; target tracking takes instances away step by step, when its alarm has seen too little backlog for \
-             as long as AWS has it (15 minutes, users report; those before the endpoint was tagged count), and not before \
-             {}s (scale-in-cooldown) are over since the last step{}.",
+            "runs {running}; target tracking takes instances away step by step, once its alarm has seen too little backlog \
+             for long enough (users report 15 minutes, and the minutes before the endpoint was tagged count) and {}s \
+             (scale-in-cooldown) have passed since the last step{}.",
             tracking.scale_in_cooldown,
             self.idle_so_far()
         );

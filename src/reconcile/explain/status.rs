@@ -43,9 +43,9 @@ fn way_out(rules: &Rules, failure_reason: &str) -> Option<String> {
 
 pub(super) fn not_found(facts: &Facts) -> Vec<Finding> {
     let left = if facts.decision.plans().is_empty() {
-        "and nothing of ours is left of one"
+        "and nothing is left that this function made for one"
     } else {
-        "but something of ours is left of one, which the next sweep takes away"
+        "but something is left that this function made for one; the next sweep takes it away"
     };
     let sentence = format!("There is no endpoint of this name in this account and Region, {left}.");
     vec![
@@ -55,10 +55,8 @@ pub(super) fn not_found(facts: &Facts) -> Vec<Finding> {
 }
 
 pub(super) fn deleting(endpoint: &Endpoint) -> Finding {
-    let sentence = format!(
-        "Endpoint {} is being deleted; what was made for its scaling is taken away with it, or by the next sweep.",
-        endpoint.name
-    );
+    let sentence =
+        format!("Endpoint {} is being deleted; its scaling is removed with it, or by the next sweep.", endpoint.name);
     Finding::new(FindingCode::Deleting, About::All, sentence)
 }
 
@@ -102,7 +100,7 @@ pub(super) fn of_status(facts: &Facts, endpoint: &Endpoint) -> Option<Finding> {
             let scaled: Vec<String> = endpoint.variants.iter().filter_map(instances_on_their_way).collect();
             let scaled = if scaled.is_empty() { String::new() } else { format!(" ({})", scaled.join("; ")) };
             let sentence = format!(
-                "SageMaker is at work on endpoint {}, status {status}{scaled}; nothing is written and AWS doesn't scale \
+                "SageMaker is changing endpoint {}, status {status}{scaled}; nothing is written and AWS doesn't scale \
                  it until it is in service.",
                 endpoint.name
             );
@@ -123,7 +121,7 @@ fn start_times(facts: &Facts, endpoint: &Endpoint) -> String {
 fn instances_on_their_way(variant: &Variant) -> Option<String> {
     let (current, desired) = (variant.current_instances?, variant.desired_instances?);
     (current != desired).then(|| {
-        format!("variant {} runs {} and is to have {desired}", variant.name, count(current.into(), "instance"))
+        format!("variant {} runs {} and should have {desired}", variant.name, count(current.into(), "instance"))
     })
 }
 

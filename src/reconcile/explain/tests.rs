@@ -209,15 +209,15 @@ fn what_is_not_known_is_not_told_as_good_news() {
 fn a_minimum_is_told_by_what_runs() {
     for (instances, registered, codes, words) in [
         (1, 1, &[][..], "always keeps 1 instance"),
-        (0, 1, &[FindingCode::BelowMinCapacity][..], "is always to keep 1 instance"),
-        (1, 0, &[][..], "is always to keep 1 instance"),
+        (0, 1, &[FindingCode::BelowMinCapacity][..], "should always keep 1 instance"),
+        (1, 0, &[][..], "should always keep 1 instance"),
     ] {
         let mut kept = world(instances);
         kept.endpoint.tags.insert("scale-to-zero:min-capacity".to_owned(), "1".to_owned());
         kept.scaling.target = Some(target(registered));
         let findings = kept.explain();
         let minimum = findings.iter().find(|finding| finding.code == FindingCode::MinCapacity).unwrap();
-        assert_eq!(minimum.sentence, format!("Variant AllTraffic {words}, for min-capacity is 1."));
+        assert_eq!(minimum.sentence, format!("Variant AllTraffic {words}, because min-capacity is 1."));
         let below: Vec<FindingCode> =
             kept.codes().into_iter().filter(|code| *code == FindingCode::BelowMinCapacity).collect();
         assert_eq!(below, codes);

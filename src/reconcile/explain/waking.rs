@@ -11,7 +11,7 @@ impl VariantFacts<'_> {
     pub(super) fn wake(&self) -> Option<Finding> {
         if self.settings.is_some_and(|settings| !settings.wake && settings.min_capacity == 0) {
             let waits_for = self.tracking().map_or(String::new(), |tracking| {
-                format!(", and sleeps on until more requests wait than backlog-per-instance, {}", tracking.target_value)
+                format!(", and sleeps until more than {} requests wait (backlog-per-instance)", tracking.target_value)
             });
             let sentence = format!("is not woken by the first request{waits_for}.");
             let finding = self.finding(FindingCode::WakeOff, About::Wake, &sentence);
@@ -34,8 +34,8 @@ impl VariantFacts<'_> {
             AlarmState::Ok | AlarmState::InsufficientData => {
                 let requests = self.requests()?;
                 let sentence = format!(
-                    "runs no instance, with a backlog of {} ({}): its wake alarm has not fired yet. It does when the metric \
-                     has arrived, 2 to 3 minutes after the request where that was measured.",
+                    "runs no instance, with a backlog of {} ({}): its wake alarm has not fired yet. It fires once the metric \
+                     has arrived, 1 to 3 minutes after the request.",
                     count(requests.requests, "request"),
                     requests.at
                 );
@@ -52,8 +52,8 @@ impl VariantFacts<'_> {
             return None;
         }
         let sentence = format!(
-            "runs {}, below its MinCapacity of {}: AWS acts on a bound only when it is registered or changed, and what came \
-             of that is undone or has failed.",
+            "runs {}, below its MinCapacity of {}: AWS starts instances for a minimum only when it is registered or changed, \
+             and that order failed or was undone.",
             count(self.instances().into(), "instance"),
             self.target.min_capacity
         );
