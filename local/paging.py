@@ -74,6 +74,9 @@ class Pages:
         size = min(size, limit or size)
         query = {name: value for name, value in params.items() if name not in (paged.size, paged.token_in)}
         rest = self._rest(operation, query, params.get(paged.token_in), whole)
+        # An answer that a test has robbed of its list.
+        if paged.items not in rest.answer:
+            return rest.answer
         items = rest.answer[paged.items]
         end = rest.start + size
         answer = {**rest.answer, paged.items: items[rest.start : end]}

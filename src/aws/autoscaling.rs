@@ -15,6 +15,7 @@ use aws_sdk_applicationautoscaling::types::{
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
+use super::lists::List;
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
     ActivityStatus, Adjustment, Aggregation, Foreign, ForeignKind, METRIC_PERIOD, Metric, Namespace, PolicyName,
@@ -55,18 +56,22 @@ impl Aws {
         resource_ids: Option<&[String]>,
         label: &str,
     ) -> Result<BTreeMap<String, Registered>, ApiError> {
-        let found = self
+        let list = List { operation: "DescribeScalableTargets", label };
+        let pages = self
             .autoscaling
             .describe_scalable_targets()
             .service_namespace(ServiceNamespace::Sagemaker)
             .set_scalable_dimension(resource_ids.map(|_| DIMENSION))
             .set_resource_ids(resource_ids.map(<[String]>::to_vec))
             .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| ApiError::new("DescribeScalableTargets", label, &error))?;
+            .send();
+        let found = list
+            .every(pages, |page| {
+                let targets = page.scalable_targets.ok_or("ScalableTargets")?;
+                let is_named = |target: &SdkTarget| !target.resource_id.is_empty();
+                if targets.iter().all(is_named) { Ok(targets) } else { Err("ResourceId") }
+            })
+            .await?;
         let ours = found.into_iter().filter(|target| target.scalable_dimension == DIMENSION);
         let registered = ours.map(|target| {
             (
@@ -83,18 +88,16 @@ impl Aws {
         resource_id: Option<&str>,
         label: &str,
     ) -> Result<Vec<SdkPolicy>, ApiError> {
-        let found = self
+        let list = List { operation: "DescribeScalingPolicies", label };
+        let pages = self
             .autoscaling
             .describe_scaling_policies()
             .service_namespace(ServiceNamespace::Sagemaker)
             .set_scalable_dimension(resource_id.map(|_| DIMENSION))
             .set_resource_id(resource_id.map(str::to_owned))
             .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| ApiError::new("DescribeScalingPolicies", label, &error))?;
+            .send();
+        let found = list.every(pages, |page| page.scaling_policies.ok_or("ScalingPolicies")).await?;
         Ok(found.into_iter().filter(|policy| policy.scalable_dimension == DIMENSION).collect())
     }
 
@@ -104,33 +107,33 @@ impl Aws {
         resource_id: Option<&str>,
         label: &str,
     ) -> Result<Vec<SdkAction>, ApiError> {
-        let found = self
+        let list = List { operation: "DescribeScheduledActions", label };
+        let pages = self
             .autoscaling
             .describe_scheduled_actions()
             .service_namespace(ServiceNamespace::Sagemaker)
             .set_scalable_dimension(resource_id.map(|_| DIMENSION))
             .set_resource_id(resource_id.map(str::to_owned))
             .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| ApiError::new("DescribeScheduledActions", label, &error))?;
+            .send();
+        let found = list.every(pages, |page| page.scheduled_actions.ok_or("ScheduledActions")).await?;
         Ok(found.into_iter().filter(|action| action.scalable_dimension == Some(DIMENSION)).collect())
     }
 
     /// What was done to a resource in the last six weeks, or tried: one page, as AWS lists the newest first.
     pub(super) async fn describe_activities(&self, resource: Resource<'_>) -> Result<Vec<ScalingActivity>, ApiError> {
-        let output = self
+        let label = resource.label;
+        let list = List { operation: "DescribeScalingActivities", label };
+        let page = self
             .autoscaling
             .describe_scaling_activities()
             .service_namespace(ServiceNamespace::Sagemaker)
             .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
             .send()
-            .await
-            .map_err(|error| ApiError::new("DescribeScalingActivities", resource.label, &error))?;
-        Ok(output.scaling_activities.unwrap_or_default().into_iter().map(scaling_activity).collect())
+            .await;
+        let found = list.of_page(page, |page| page.scaling_activities.ok_or("ScalingActivities"))?;
+        Ok(found.into_iter().map(scaling_activity).collect())
     }
 
     pub(super) async fn register_target(

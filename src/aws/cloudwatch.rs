@@ -1,13 +1,16 @@
 //! CloudWatch: the alarms that drive our step policies.
 use std::collections::BTreeMap;
 
+use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
+use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use aws_sdk_cloudwatch::types::{
-    ComparisonOperator, Dimension, Metric as SdkMetric, MetricAlarm, MetricDataQuery, MetricStat,
-    Statistic as SdkStatistic, Tag,
+    ComparisonOperator, Dimension, Metric as SdkMetric, MetricAlarm, MetricDataQuery, MetricDataResult, MetricStat,
+    Statistic as SdkStatistic, StatusCode, Tag,
 };
 use aws_smithy_types::DateTime;
 
 use super::autoscaling::{PolicyArns, Resource, ignore_not_found};
+use super::lists::{List, Missing};
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, VARIANT_DIMENSION};
 use crate::reconcile::{
     Alarm, AlarmInput, AlarmKind, Comparison, EndpointName, Metric, MetricMath, MissingData, Namespace, OtherActions,
@@ -42,19 +45,16 @@ impl Aws {
         label: &str,
     ) -> Result<BTreeMap<EndpointName, Alarms>, ApiError> {
         let mut found: BTreeMap<EndpointName, Alarms> = BTreeMap::new();
-        let mut pages = self
+        let pages = self
             .cloudwatch
             .describe_alarms()
             .alarm_name_prefix(prefix)
             .max_records(MOST_ON_A_PAGE)
             .into_paginator()
             .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ApiError::new("DescribeAlarms", label, &error))?;
-            for alarm in page.metric_alarms.unwrap_or_default() {
-                if let Some((endpoint, variant, kind)) = alarm.alarm_name().and_then(owned_alarm) {
-                    found.entry(endpoint).or_default().entry(variant).or_default().insert(kind, alarm);
-                }
+        for (name, alarm) in alarm_list(label).every(pages, named_alarms).await? {
+            if let Some((endpoint, variant, kind)) = owned_alarm(&name) {
+                found.entry(endpoint).or_default().entry(variant).or_default().insert(kind, alarm);
             }
         }
         Ok(found)
@@ -68,18 +68,14 @@ impl Aws {
     ) -> Result<BTreeMap<String, MetricAlarm>, ApiError> {
         let mut found = BTreeMap::new();
         for names in names.chunks(MOST_TO_DESCRIBE) {
-            let mut pages = self
+            let pages = self
                 .cloudwatch
                 .describe_alarms()
                 .set_alarm_names(Some(names.to_vec()))
                 .max_records(MOST_ON_A_PAGE)
                 .into_paginator()
                 .send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| ApiError::new("DescribeAlarms", label, &error))?;
-                let alarms = page.metric_alarms.unwrap_or_default().into_iter();
-                found.extend(alarms.filter_map(|alarm| Some((alarm.alarm_name.clone()?, alarm))));
-            }
+            found.extend(alarm_list(label).every(pages, named_alarms).await?);
         }
         Ok(found)
     }
@@ -95,7 +91,7 @@ impl Aws {
         let query = |(index, metric): (usize, &Metric)| {
             MetricDataQuery::builder().id(format!("m{index}")).metric_stat(metric_stat(metric)).build()
         };
-        let mut pages = self
+        let pages = self
             .cloudwatch
             .get_metric_data()
             .set_metric_data_queries(Some(metrics.iter().enumerate().map(query).collect()))
@@ -103,16 +99,15 @@ impl Aws {
             .end_time(end)
             .into_paginator()
             .send();
-        let mut found = vec![Vec::new(); metrics.len()];
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ApiError::new("GetMetricData", &format!("endpoint {endpoint}"), &error))?;
-            for result in page.metric_data_results.unwrap_or_default() {
-                let index = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
-                let Some(values) = index.and_then(|index| found.get_mut(index)) else { continue };
-                values.extend(result.timestamps().iter().copied().zip(result.values().iter().copied()));
-            }
+        let label = format!("endpoint {endpoint}");
+        let mut found = vec![None; metrics.len()];
+        for result in metric_list(&label).every(pages, results).await? {
+            let index = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
+            let Some(values) = index.and_then(|index| found.get_mut(index)) else { continue };
+            let values: &mut Vec<_> = values.get_or_insert_default();
+            values.extend(result.timestamps().iter().copied().zip(result.values().iter().copied()));
         }
-        Ok(found)
+        found.into_iter().map(|values| values.ok_or_else(|| unanswered(&label))).collect()
     }
 
     /// `action` is the ARN of the policy that the alarm drives.
@@ -171,6 +166,33 @@ impl Aws {
         }
         Ok(())
     }
+}
+
+fn named_alarms(page: DescribeAlarmsOutput) -> Result<Vec<(String, MetricAlarm)>, Missing> {
+    let alarms = page.metric_alarms.ok_or("MetricAlarms")?.into_iter();
+    alarms.map(|alarm| Ok((alarm.alarm_name.clone().ok_or("AlarmName")?, alarm))).collect()
+}
+
+fn alarm_list(label: &str) -> List<'_> {
+    List { operation: "DescribeAlarms", label }
+}
+
+pub(super) fn metric_list(label: &str) -> List<'_> {
+    List { operation: "GetMetricData", label }
+}
+
+/// A metric that CloudWatch couldn't read isn't one without datapoints.
+pub(super) fn results(page: GetMetricDataOutput) -> Result<Vec<MetricDataResult>, Missing> {
+    let results = page.metric_data_results.ok_or("MetricDataResults")?;
+    let is_unread =
+        |it: &MetricDataResult| matches!(it.status_code(), Some(StatusCode::InternalError | StatusCode::Forbidden));
+    if results.iter().any(is_unread) { Err("values of a metric") } else { Ok(results) }
+}
+
+/// `GetMetricData` answers a result for each query, without values where there are none. That no request was finished mustn't
+/// follow from a result that isn't there.
+pub(super) fn unanswered(label: &str) -> ApiError {
+    ApiError::incomplete("GetMetricData", label, "result for a metric")
 }
 
 pub(super) fn tag((key, value): (&String, &String)) -> Tag {

@@ -209,6 +209,11 @@ impl ApiError {
         }
     }
 
+    /// With the id by which AWS knows the answer.
+    pub(super) fn of_request(self, request_id: Option<&str>) -> Self {
+        Self { request_id: request_id.map(str::to_owned), ..self }
+    }
+
     /// For an answer that didn't come in the time that there was for it.
     pub(super) fn no_answer(operation: &'static str, resource: &str, within: Duration) -> Self {
         Self {

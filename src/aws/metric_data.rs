@@ -1,12 +1,14 @@
 //! `GetMetricData` in bulk: as many metrics in a call as it takes, and every page of it.
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, StatusCode};
+use std::collections::BTreeSet;
+
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
 use aws_smithy_types::DateTime;
 
+use super::cloudwatch::{metric_list, results, unanswered};
 use super::{ApiError, Aws, ENDPOINT_DIMENSION};
 use crate::reconcile::{EndpointName, VariantName};
 
-const OPERATION: &str = "GetMetricData";
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 const MOST_QUERIES: usize = 500;
 const VARIANT_DIMENSION: &str = "VariantName";
@@ -52,6 +54,7 @@ impl Aws {
     ) -> Result<(), ApiError> {
         for (chunk, queries) in queries.chunks(MOST_QUERIES).enumerate() {
             let first = chunk * MOST_QUERIES;
+            let mut unread: BTreeSet<usize> = (first..first + queries.len()).collect();
             let queries = queries.iter().enumerate().map(|(index, query)| query.to_sdk(first + index)).collect();
             let mut pages = self
                 .cloudwatch
@@ -62,18 +65,17 @@ impl Aws {
                 .into_paginator()
                 .send();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| ApiError::new(OPERATION, label, &error))?;
-                for result in page.metric_data_results.unwrap_or_default() {
-                    // A metric that CloudWatch couldn't read isn't one without datapoints.
-                    if matches!(result.status_code(), Some(StatusCode::InternalError | StatusCode::Forbidden)) {
-                        return Err(ApiError::incomplete(OPERATION, label, "values of a metric"));
-                    }
+                for result in metric_list(label).of_page(page, results)? {
                     let id = result.id().and_then(|id| id.strip_prefix('q')).and_then(|id| id.parse().ok());
                     let Some(query) = id else { continue };
+                    unread.remove(&query);
                     for (time, value) in result.timestamps().iter().zip(result.values()) {
                         take(query, time.secs(), *value);
                     }
                 }
+            }
+            if !unread.is_empty() {
+                return Err(unanswered(label));
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ mod cloudwatch;
 mod error;
 mod events;
 mod foreign;
+mod lists;
 mod memory;
 mod metric_data;
 mod observe;

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 
+use aws_sdk_sagemaker::operation::RequestId;
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
 use aws_sdk_sagemaker::types::{
@@ -13,6 +14,7 @@ use aws_sdk_sagemaker::types::{
 };
 
 use super::autoscaling::timestamp;
+use super::lists::List;
 use super::{ApiError, Aws, Observed, Particulars};
 use crate::reconcile::{
     Endpoint, EndpointName, EndpointStatus, Hosting, Inference, STATUS_TAG, StatusTag, Tags, Variant, VariantName,
@@ -86,7 +88,12 @@ impl Aws {
         const OPERATION: &str = "DescribeEndpoint";
         let resource = format!("endpoint {name}");
         match self.sagemaker.describe_endpoint().endpoint_name(name.as_str()).send().await {
-            Ok(output) => described(output).map(Some).map_err(|what| ApiError::incomplete(OPERATION, &resource, what)),
+            Ok(output) => {
+                let request_id = output.request_id().map(str::to_owned);
+                described(output)
+                    .map(Some)
+                    .map_err(|what| ApiError::incomplete(OPERATION, &resource, what).of_request(request_id.as_deref()))
+            }
             Err(error) => match ApiError::new(OPERATION, &resource, &error) {
                 error if error.is_not_found() => Ok(None),
                 error => Err(error),
@@ -100,16 +107,21 @@ impl Aws {
         endpoint: &EndpointName,
         config_name: &str,
     ) -> Result<EndpointConfig, ApiError> {
+        const OPERATION: &str = "DescribeEndpointConfig";
         match self.sagemaker.describe_endpoint_config().endpoint_config_name(config_name).send().await {
             Ok(output) => {
-                let config = endpoint_config(output);
+                let request_id = output.request_id().map(str::to_owned);
+                let config = endpoint_config(output).map_err(|what| {
+                    let resource = format!("endpoint {endpoint}, configuration {config_name}");
+                    ApiError::incomplete(OPERATION, &resource, what).of_request(request_id.as_deref())
+                })?;
                 let mut remembered = self.endpoint_configs.lock().unwrap_or_else(PoisonError::into_inner);
                 remembered.insert(config_name.to_owned(), config.clone());
                 Ok(config)
             }
             Err(error) => {
                 let resource = format!("endpoint {endpoint}, configuration {config_name}");
-                match ApiError::new("DescribeEndpointConfig", &resource, &error) {
+                match ApiError::new(OPERATION, &resource, &error) {
                     error if error.is_not_found() => Ok(EndpointConfig::default()),
                     error => Err(error),
                 }
@@ -123,13 +135,14 @@ impl Aws {
     }
 
     pub(super) async fn list_tags(&self, endpoint: &EndpointName, arn: &str) -> Result<Tags, ApiError> {
-        let mut tags = Tags::new();
-        let mut pages = self.sagemaker.list_tags().resource_arn(arn).into_paginator().items().send();
-        while let Some(tag) = pages.next().await {
-            let tag = tag.map_err(|error| ApiError::new("ListTags", &format!("endpoint {endpoint}"), &error))?;
-            tags.insert(tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
-        }
-        Ok(tags)
+        let label = format!("endpoint {endpoint}");
+        let list = List { operation: "ListTags", label: &label };
+        let pages = self.sagemaker.list_tags().resource_arn(arn).into_paginator().send();
+        let tags = list.every(pages, |page| {
+            let tags = page.tags.ok_or("Tags")?.into_iter();
+            tags.map(|tag| Ok((tag.key.ok_or("Key")?, tag.value.ok_or("Value")?))).collect()
+        });
+        Ok(tags.await?.into_iter().collect())
     }
 
     /// Sets the status tag of an endpoint that was read whole, or takes it away.
@@ -182,15 +195,13 @@ impl Aws {
     /// # Errors
     /// When `ListEndpoints` fails.
     pub async fn endpoint_of_arn(&self, arn: &str, name: &EndpointName) -> Result<Option<EndpointName>, ApiError> {
-        let mut pages = self.sagemaker.list_endpoints().name_contains(name.as_str()).into_paginator().items().send();
-        while let Some(endpoint) = pages.next().await {
-            let endpoint =
-                endpoint.map_err(|error| ApiError::new("ListEndpoints", &format!("endpoint {name}"), &error))?;
-            if endpoint.endpoint_arn().is_some_and(|found| found.eq_ignore_ascii_case(arn)) {
-                return Ok(endpoint.endpoint_name().and_then(EndpointName::new));
-            }
-        }
-        Ok(None)
+        let label = format!("endpoint {name}");
+        let list = List { operation: "ListEndpoints", label: &label };
+        let pages = self.sagemaker.list_endpoints().name_contains(name.as_str()).into_paginator().send();
+        let found = list.every(pages, |page| page.endpoints.ok_or("Endpoints")).await?;
+        let is_it = |arn_of: &str| arn_of.eq_ignore_ascii_case(arn);
+        let endpoint = found.iter().find(|endpoint| endpoint.endpoint_arn().is_some_and(is_it));
+        Ok(endpoint.and_then(|endpoint| endpoint.endpoint_name()).and_then(EndpointName::new))
     }
 }
 
@@ -203,6 +214,9 @@ pub(super) fn status(status: Option<&SdkStatus>) -> EndpointStatus {
     }
 }
 
+/// What the SDK puts in the place of a status that isn't there.
+const NO_VALUE: &str = "no value was set";
+
 fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> {
     let inference = match output.async_inference_config {
         Some(_) => Inference::Asynchronous,
@@ -212,10 +226,29 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
     let variants = output.production_variants().iter();
     let variants: Option<Vec<Variant>> =
         variants.map(|it| Some(Variant { publish_frequency, ..variant(it, inference)? })).collect();
+    if output.endpoint_status().is_none_or(|status| status.as_str() == NO_VALUE) {
+        return Err("EndpointStatus");
+    }
     let status = status(output.endpoint_status());
     // An incomplete answer must not be taken for variants that are gone.
     if status == EndpointStatus::InService && output.production_variants().is_empty() {
         return Err("ProductionVariants");
+    }
+    let is_counted = |summary: &ProductionVariantSummary| {
+        let is_serverless = summary.current_serverless_config.is_some() || summary.desired_serverless_config.is_some();
+        is_serverless || (summary.current_instance_count.is_some() && summary.desired_instance_count.is_some())
+    };
+    // One that isn't known to run an instance must not be taken for one that does, nor the other way round.
+    if status == EndpointStatus::InService
+        && inference == Inference::Asynchronous
+        && !output.production_variants().iter().all(is_counted)
+    {
+        return Err("CurrentInstanceCount or DesiredInstanceCount");
+    }
+    // Whether it is asynchronous isn't known then.
+    if status == EndpointStatus::InService && inference == Inference::RealTime && output.endpoint_config_name.is_none()
+    {
+        return Err("EndpointConfigName");
     }
     let is_scaling_or_still = matches!(output.endpoint_status(), Some(SdkStatus::InService | SdkStatus::Updating));
     let particulars = Particulars {
@@ -237,7 +270,7 @@ fn described(output: DescribeEndpointOutput) -> Result<Described, &'static str> 
             tags: Tags::new(),
         },
         particulars,
-        arn: output.endpoint_arn.ok_or("EndpointArn")?,
+        arn: output.endpoint_arn.filter(|arn| !arn.is_empty()).ok_or("EndpointArn")?,
         config_name: output.endpoint_config_name,
     })
 }
@@ -273,8 +306,10 @@ fn variant(summary: &ProductionVariantSummary, inference: Inference) -> Option<V
     })
 }
 
-fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
-    EndpointConfig {
+/// What SageMaker documents as always there: a configuration without variants would let any of them pass for one that can be
+/// scaled.
+fn endpoint_config(output: DescribeEndpointConfigOutput) -> Result<EndpointConfig, &'static str> {
+    Ok(EndpointConfig {
         is_asynchronous: output.async_inference_config.is_some(),
         created: output.creation_time.as_ref().map(timestamp),
         concurrency: concurrency(output.async_inference_config()),
@@ -282,16 +317,18 @@ fn endpoint_config(output: DescribeEndpointConfigOutput) -> EndpointConfig {
         has_execution_role: output.execution_role_arn.is_some(),
         variants: output
             .production_variants
-            .unwrap_or_default()
+            .filter(|variants| !variants.is_empty())
+            .ok_or("ProductionVariants")?
             .into_iter()
-            .filter_map(|variant| {
+            .map(|variant| {
                 let configured = ConfiguredVariant {
                     instance_type: variant.instance_type().map(|kind| kind.as_str().to_owned()),
                     is_serverless: variant.serverless_config.is_some(),
                     has_model: variant.model_name.is_some(),
                 };
-                Some((variant.variant_name?, configured))
+                let name = variant.variant_name.ok_or("VariantName")?;
+                Ok((name, configured))
             })
-            .collect(),
-    }
+            .collect::<Result<_, &'static str>>()?,
+    })
 }

@@ -1,6 +1,6 @@
 //! How an endpoint stands, in as few reads as tell it: somebody may ask every ten seconds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, Statistic};
@@ -9,6 +9,7 @@ use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use super::autoscaling::Resource;
+use super::cloudwatch::{metric_list, results, unanswered};
 use super::readings::{LONGEST_READ, in_time, or_note};
 use super::sagemaker::Described;
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE, Observed};
@@ -160,7 +161,8 @@ impl Aws {
         label: &str,
         take: Take,
     ) -> Result<BTreeMap<String, f64>, ApiError> {
-        let mut pages = self
+        let mut unread: BTreeSet<String> = queries.iter().filter_map(MetricDataQuery::id).map(str::to_owned).collect();
+        let pages = self
             .cloudwatch
             .get_metric_data()
             .set_metric_data_queries(Some(queries))
@@ -169,19 +171,20 @@ impl Aws {
             .into_paginator()
             .send();
         let mut found: BTreeMap<String, (DateTime, f64)> = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ApiError::new("GetMetricData", label, &error))?;
-            for result in page.metric_data_results.unwrap_or_default() {
-                let Some(id) = result.id() else { continue };
-                for (at, value) in result.timestamps().iter().zip(result.values()) {
-                    let seen = found.entry(id.to_owned()).or_insert((*at, *value));
-                    match take {
-                        Take::Newest if *at > seen.0 => *seen = (*at, *value),
-                        Take::Newest => {}
-                        Take::All => seen.1 = seen.1.max(*value),
-                    }
+        for result in metric_list(label).every(pages, results).await? {
+            let Some(id) = result.id() else { continue };
+            unread.remove(id);
+            for (at, value) in result.timestamps().iter().zip(result.values()) {
+                let seen = found.entry(id.to_owned()).or_insert((*at, *value));
+                match take {
+                    Take::Newest if *at > seen.0 => *seen = (*at, *value),
+                    Take::Newest => {}
+                    Take::All => seen.1 = seen.1.max(*value),
                 }
             }
+        }
+        if !unread.is_empty() {
+            return Err(unanswered(label));
         }
         Ok(found.into_iter().map(|(id, (_, value))| (id, value)).collect())
     }

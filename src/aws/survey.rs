@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::autoscaling::{PolicyArns, Registered, add_action, add_policy};
 use super::cloudwatch::add_alarms;
+use super::lists::List;
 use super::sagemaker::Described;
 use super::{ApiError, Aws};
 use crate::reconcile::{
@@ -120,33 +121,29 @@ impl Aws {
     }
 
     async fn list_endpoints(&self) -> Result<Vec<(EndpointName, String, EndpointStatus)>, ApiError> {
-        let mut found = Vec::new();
-        let mut pages = self.sagemaker.list_endpoints().max_results(LONGEST_PAGE).into_paginator().items().send();
-        while let Some(endpoint) = pages.next().await {
-            let endpoint = endpoint.map_err(|error| ApiError::new("ListEndpoints", FLEET, &error))?;
+        let list = List { operation: "ListEndpoints", label: FLEET };
+        let pages = self.sagemaker.list_endpoints().max_results(LONGEST_PAGE).into_paginator().send();
+        let found = list.every(pages, |page| page.endpoints.ok_or("Endpoints")).await?;
+        let listed = found.into_iter().filter_map(|endpoint| {
             let status = super::sagemaker::status(endpoint.endpoint_status());
-            if let (Some(name), Some(arn)) =
-                (endpoint.endpoint_name().and_then(EndpointName::new), endpoint.endpoint_arn)
-            {
-                found.push((name, arn, status));
-            }
-        }
-        Ok(found)
+            Some((endpoint.endpoint_name().and_then(EndpointName::new)?, endpoint.endpoint_arn?, status))
+        });
+        Ok(listed.collect())
     }
 
     /// The tags of all endpoints that have any, by ARN in lower case: the services don't agree on its spelling.
     async fn list_endpoint_tags(&self) -> Result<HashMap<String, Tags>, ApiError> {
         let mut found = HashMap::new();
-        let mut pages = self
+        let list = resource_list();
+        let pages = self
             .tagging
             .get_resources()
             .resource_type_filters("sagemaker:endpoint")
             .resources_per_page(LONGEST_PAGE)
             .into_paginator()
-            .items()
             .send();
-        while let Some(resource) = pages.next().await {
-            let resource = resource.map_err(|error| ApiError::new("GetResources", FLEET, &error))?;
+        for resource in list.every(pages, |page| page.resource_tag_mapping_list.ok_or(MAPPINGS)).await? {
+            // Endpoints that once had tags are listed too. Whatever this leads to, ListTags is asked before it is done.
             let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
             if let Some(arn) = resource.resource_arn {
                 found.insert(arn.to_lowercase(), tags);
@@ -154,6 +151,13 @@ impl Aws {
         }
         Ok(found)
     }
+}
+
+/// The member of the answer of `GetResources`.
+pub(super) const MAPPINGS: &str = "ResourceTagMappingList";
+
+pub(super) fn resource_list() -> List<'static> {
+    List { operation: "GetResources", label: FLEET }
 }
 
 fn join(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::future::try_join_all;
 
 use super::cloudwatch::tag;
-use super::survey::Taggable;
+use super::survey::{MAPPINGS, Taggable, resource_list};
 use super::{ApiError, Aws, Observed};
 use crate::reconcile::{EndpointName, Present, Tagged, Tags};
 
@@ -38,8 +38,7 @@ impl Aws {
         let arns: Vec<String> = taggable.keys().cloned().collect();
         let reads = arns.chunks(MOST_ARNS).map(|arns| async {
             let listed = self.tagging.get_resources().set_resource_arn_list(Some(arns.to_vec())).send().await;
-            let listed = listed.map_err(|error| ApiError::new("GetResources", "all endpoints", &error))?;
-            Ok(listed.resource_tag_mapping_list.unwrap_or_default())
+            resource_list().of_page(listed, |page| page.resource_tag_mapping_list.ok_or(MAPPINGS))
         });
         let mut tags: HashMap<String, Tags> = HashMap::new();
         for resource in try_join_all(reads).await?.into_iter().flatten() {
@@ -53,6 +52,8 @@ impl Aws {
         }
         Ok(present)
     }
+
+    // Whether these two leave out what is empty isn't recorded. Taken for none, tags are put there that are there already.
 
     async fn list_target_tags(&self, arn: &str, label: &str) -> Result<Tags, ApiError> {
         let listed = self.autoscaling.list_tags_for_resource().resource_arn(arn).send().await;

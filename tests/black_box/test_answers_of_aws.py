@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,160 @@ def test_an_endpoint_in_service_without_variants_loses_nothing(
 
     assert written(aws) == []
     assert aws.state("demo") == before
+
+
+def without(*members: str) -> Callable[[Json], Json]:
+    return lambda found: {key: value for key, value in found.items() if key not in members}
+
+
+def each(items: str, change: Callable[[Json], Json]) -> Callable[[Json], Json]:
+    return lambda found: {**found, items: [change(it) for it in found[items]]}
+
+
+HALF_EMPTY = [
+    ("ListTags", without("Tags"), "Tags", "event"),
+    ("ListTags", each("Tags", without("Key")), "Key", "event"),
+    ("ListTags", each("Tags", without("Value")), "Value", "event"),
+    ("DescribeScalableTargets", without("ScalableTargets"), "ScalableTargets", "event"),
+    ("DescribeScalingPolicies", without("ScalingPolicies"), "ScalingPolicies", "event"),
+    ("DescribeScheduledActions", without("ScheduledActions"), "ScheduledActions", "event"),
+    ("DescribeAlarms", without("MetricAlarms"), "MetricAlarms", "event"),
+    ("DescribeAlarms", each("MetricAlarms", without("AlarmName")), "AlarmName", "event"),
+    ("DescribeEndpointConfig", without("ProductionVariants"), "ProductionVariants", "event"),
+    ("DescribeEndpointConfig", changed(ProductionVariants=[]), "ProductionVariants", "event"),
+    ("DescribeEndpoint", without("EndpointStatus"), "EndpointStatus", "event"),
+    ("DescribeEndpoint", without("EndpointArn"), "EndpointArn", "event"),
+    ("DescribeEndpoint", without("EndpointName"), "EndpointName", "event"),
+    (
+        "DescribeEndpoint",
+        without("EndpointConfigName", "AsyncInferenceConfig"),
+        "EndpointConfigName",
+        "event",
+    ),
+    (
+        "DescribeEndpoint",
+        each("ProductionVariants", without("CurrentInstanceCount")),
+        "CurrentInstanceCount",
+        "event",
+    ),
+    (
+        "DescribeEndpoint",
+        each("ProductionVariants", without("DesiredInstanceCount")),
+        "DesiredInstanceCount",
+        "event",
+    ),
+    ("GetResources", without("ResourceTagMappingList"), "ResourceTagMappingList", "sweep"),
+    ("DescribeScalableTargets", without("ScalableTargets"), "ScalableTargets", "sweep"),
+    ("DescribeScalingPolicies", without("ScalingPolicies"), "ScalingPolicies", "sweep"),
+    ("DescribeScheduledActions", without("ScheduledActions"), "ScheduledActions", "sweep"),
+    ("DescribeAlarms", without("MetricAlarms"), "MetricAlarms", "sweep"),
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "amend", "member", "by"),
+    HALF_EMPTY,
+    ids=[f"{by}, {operation} without {member}" for operation, _, member, by in HALF_EMPTY],
+)
+def test_a_half_empty_answer_is_an_error_and_nothing_is_written(
+    aws: LocalAws,
+    function: Function,
+    operation: str,
+    amend: Callable[[Json], Json],
+    member: str,
+    by: str,
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(state_change())
+    before = aws.state("demo")
+    aws.amendments = {operation: amend}
+    aws.clear_calls()
+
+    error = failure(function, state_change() if by == "event" else {"action": "sweep"})
+
+    assert error.error_type == "AwsServerError"
+    half = re.search(
+        rf"{operation} for .*: the answer has no (.*) \(request id [0-9A-Za-z-]+\)", error.message
+    )
+    assert half, error.message
+    assert member in half[1]
+    assert written(aws) == []
+    assert aws.state("demo") == before
+
+
+@pytest.mark.parametrize(
+    "amend",
+    [
+        without("Endpoints"),
+        changed(Endpoints=[]),
+        each("Endpoints", without("EndpointName")),
+        each("Endpoints", without("EndpointArn")),
+        each("Endpoints", without("EndpointStatus")),
+    ],
+    ids=["no list", "an empty list", "no name", "no ARN", "no status"],
+)
+def test_half_a_list_of_endpoints_takes_nothing_away(
+    aws: LocalAws, function: Function, amend: Callable[[Json], Json]
+) -> None:
+    """The SDK puts an empty list or text where one is missing; DescribeEndpoint is asked by name."""
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(state_change())
+    before = aws.state("demo")
+    aws.amendments = {"ListEndpoints": amend}
+    aws.clear_calls()
+
+    function.invoke({"action": "sweep"})
+
+    assert written(aws) == []
+    assert aws.state("demo") == before
+
+
+@pytest.mark.parametrize(
+    "amend",
+    [
+        without("MetricDataResults"),
+        changed(MetricDataResults=[]),
+        each("MetricDataResults", lambda it: {**it, "StatusCode": "InternalError"}),
+        lambda found: {**found, "MetricDataResults": found["MetricDataResults"][:1]},
+    ],
+    ids=["no list", "nothing in it", "not read", "one result of three"],
+)
+def test_no_endpoint_is_put_to_sleep_by_half_an_answer(
+    aws: LocalAws, function: Function, amend: Callable[[Json], Json]
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(state_change())
+    aws.publish_backlog("demo", 0)
+    aws.amendments = {"GetMetricData": amend}
+    aws.clear_calls()
+
+    assert failure(function, {"action": "sleep", "endpoint": "demo"}).error_type == "AwsServerError"
+
+    assert written(aws) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "what"),
+    [
+        ("DescribeScalingActivities", "ScalingActivities", "The scaling activities"),
+        ("GetMetricData", "MetricDataResults", "The backlog"),
+    ],
+)
+def test_half_an_answer_that_no_decision_needs_is_told(
+    aws: LocalAws, function: Function, operation: str, member: str, what: str
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    function.invoke(state_change())
+    aws.amendments = {operation: without(member)}
+
+    told = function.invoke({"action": "explain", "endpoint": "demo"})["findings"]
+    note = function.invoke({"action": "status", "endpoint": "demo"})["note"]
+
+    [unread] = [finding["sentence"] for finding in told if finding["code"] == "unreadable"]
+    assert unread.startswith(f"{what} couldn't be read: {operation} for ")
+    assert note.startswith(f"{what} could not be read: {operation} for ")
+    assert f"the answer has no {member}" in unread
+    assert f"the answer has no {member}" in note
 
 
 def test_a_time_zone_that_aws_refuses_is_the_problem_of_its_tag(aws: LocalAws, function: Function) -> None:
