@@ -257,7 +257,7 @@ pub fn ladder_in_words(alarm: &Alarm, max_capacity: i32) -> Option<String> {
     let (mut from, mut started) = (1.0, instances(1.0));
     let climbs = target <= MOST_REQUESTS;
     while climbs && started < most {
-        let mut to = if started > 1.0 { (started / share).floor() } else { target.floor().max((1.0 / share).floor()) };
+        let mut to = if started > 1.0 { (started / share).floor() } else { target.floor() };
         // Only where the division was rounded.
         while instances(to) > started {
             to -= 1.0;
