@@ -381,6 +381,41 @@ mod tests {
         assert_eq!(author(&long_ago[0], &long_ago), Author::Bound);
     }
 
+    /// An action notes what it did, and the order of instances follows within a minute.
+    #[test]
+    fn a_schedule_is_behind_an_order_only_just_after_its_note() {
+        let order = done(9, 1, MINIMUM, 60);
+        let noted = |seconds_before: i64, action: &str| {
+            let start = order.start - SignedDuration::from_secs(seconds_before);
+            ScalingActivity { start, ..note(0, action) }
+        };
+        let by = |action: &str| Author::ScheduledAction { name: action.to_owned(), is_ours: false };
+        let also_ordered = ScalingActivity { description: order.description.clone(), ..noted(10, "nightly") };
+        for (others, want) in [
+            (vec![noted(0, "nightly")], by("nightly")),
+            (vec![noted(60, "nightly")], by("nightly")),
+            (vec![noted(61, "nightly")], Author::Bound),
+            (vec![noted(-1, "nightly")], Author::Bound),
+            (vec![noted(50, "first"), noted(5, "last"), noted(30, "middle")], by("last")),
+            (vec![also_ordered], Author::Bound),
+        ] {
+            let activities = [vec![order.clone()], others].concat();
+            assert_eq!(author(&order, &activities), want, "{:?}", activities[1].start);
+        }
+    }
+
+    #[test]
+    fn an_attempt_goes_on_over_a_quarter_of_an_hour_without_an_order_and_no_longer() {
+        let wake = by("scale-to-zero-wake");
+        let failed = |second: i64| ScalingActivity {
+            start: Timestamp::from_second(second).unwrap(),
+            ..order(0, 1, &wake, ActivityStatus::Failed, None)
+        };
+        let since = |first: i64| open_attempt(&[failed(9_000), failed(first)], at(160)).unwrap().since.as_second();
+        assert_eq!(since(9_000 - 900), 8_100);
+        assert_eq!(since(9_000 - 901), 9_000);
+    }
+
     #[test]
     fn a_number_that_no_activity_set_was_set_by_hand() {
         let activities = [note(20, "nightly"), done(10, 1, &by("scale-to-zero-wake"), 60)];

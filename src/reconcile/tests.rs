@@ -361,3 +361,10 @@ fn an_endpoint_that_has_fallen_asleep_between_the_looks_is_raised_with_what_is_l
         assert_eq!(changes.len() == 2, is_written_down, "{:?}", demo.tags);
     }
 }
+
+#[test]
+fn as_many_instances_at_the_least_as_at_the_most_are_a_fixed_number() {
+    let fixed = endpoint(3, &[("min-capacity", "3"), ("max-capacity", "3"), ("warm-capacity", "3")]);
+    let Decision::Configure(plans, _) = decided(Request::Apply, Some(&fixed), &BTreeMap::new()) else { panic!() };
+    assert_eq!(plans[0].changes[0], Change::RegisterScalableTarget(target(3, 3)));
+}
