@@ -8,10 +8,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from types import TracebackType
 from typing import Any, Self
 
+from local.faults import HANG
 from local.runtime import Function
 from local.server import Answer, Request, Server
 
@@ -33,7 +35,8 @@ class Stack:
 
     physical_id  of the custom resource, once CloudFormation has been told one
     answers      what CloudFormation has accepted, by request
-    refusals     HTTP statuses in place of taking the next answers; None drops the connection
+    refusals     HTTP statuses in place of taking the next answers; None drops the connection, HANG
+                 says nothing
     puts         how often something was put to the address
     """
 
@@ -43,7 +46,8 @@ class Stack:
         self._pending: dict[str, Json] = {}
         self.physical_id: str | None = None
         self.answers: dict[str, Json] = {}
-        self.refusals: list[int | None] = []
+        self.refusals: list[int | str | None] = []
+        self._over = threading.Event()
         self.puts = 0
         self.violations: list[str] = []
 
@@ -54,6 +58,7 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         self._server.__exit__(kind, error, trace)
         if error is None:
             assert self.violations == []
@@ -90,8 +95,13 @@ class Stack:
     def _take(self, request: Request) -> Answer | None:
         self.puts += 1
         if self.refusals:
-            status = self.refusals.pop(0)
-            return Answer(status, b"<Error><Code>AccessDenied</Code></Error>") if status else None
+            refusal = self.refusals.pop(0)
+            if not isinstance(refusal, int):
+                self._over.wait(60 if refusal == HANG else 0)
+                return None
+            # Where S3 would send on who asks at the wrong place.
+            elsewhere = {"Location": f"http://{self._server.address}/elsewhere"} if refusal < 400 else {}
+            return Answer(refusal, b"<Error><Code>AccessDenied</Code></Error>", elsewhere)
         request_id, _, signature = request.path.removeprefix(_PATH).partition("?")
         self._check(request, f"?{signature}", request_id)
         answer = json.loads(request.body)

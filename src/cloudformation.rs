@@ -121,7 +121,8 @@ impl StackEvent {
     /// What is missing or wrong, where that leaves nobody to answer.
     #[must_use]
     pub fn parse(object: &Map<String, Value>) -> Option<Result<Self, String>> {
-        let is_of_cloudformation = object.contains_key("ResponseURL") && object.contains_key("RequestType");
+        let has = |key| object.contains_key(key);
+        let is_of_cloudformation = has("RequestType") && (has("ResponseURL") || has("StackId"));
         is_of_cloudformation.then(|| Self::read(object))
     }
 
@@ -150,10 +151,23 @@ impl StackEvent {
         })
     }
 
-    /// Whether it asks to delete what could never be created.
+    /// Whether it asks to delete what could never be created, or whose creation nobody waited for. Where another resource
+    /// of a new stack fails while this one is being created, CloudFormation deletes it at once, by a name that it makes up of
+    /// the stack's and the resource's (<https://github.com/aws/aws-cdk/pull/36951>).
     #[must_use]
     pub fn is_about_a_failed_creation(&self) -> bool {
-        self.physical_resource_id.as_deref() == Some(PHYSICAL_ID_OF_A_FAILURE)
+        let Some(id) = self.physical_resource_id.as_deref() else { return false };
+        let is_made_up = self.stack_name().is_some_and(|stack| {
+            id.strip_prefix(stack)
+                .and_then(|rest| rest.strip_prefix('-')?.strip_prefix(self.logical_resource_id.as_str()))
+                .is_some_and(|rest| rest.starts_with('-'))
+        });
+        id == PHYSICAL_ID_OF_A_FAILURE || is_made_up
+    }
+
+    /// `arn:aws:cloudformation:eu-west-1:123456789012:stack/<name>/<id>`
+    fn stack_name(&self) -> Option<&str> {
+        self.stack_id.split('/').nth(1)
     }
 
     /// What is wrong with the alarms' topic, as far as its ARN tells: CloudWatch notifies only topics of its own Region

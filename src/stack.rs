@@ -63,7 +63,8 @@ impl Function {
                 }
             },
         };
-        respond(&self.aws, event, verdict).await
+        let left = |Deadline { end, .. }: Deadline| end.saturating_duration_since(Instant::now()) * 9 / 10;
+        respond(&self.aws, event, verdict, deadline.map_or(TO_ANSWER, left)).await
     }
 
     async fn check(&self, event: &StackEvent, end: Instant) -> Verdict {
@@ -171,7 +172,7 @@ impl Misconfigured {
                         Verdict::Success(format!("kept all that the function made, which can't work: {why}"))
                     }
                 };
-                respond(&self.aws, &event, verdict).await.map(Reply::Stack)
+                respond(&self.aws, &event, verdict, TO_ANSWER).await.map(Reply::Stack)
             }
             _ => Err(Error::InvalidConfiguration(self.error.clone())),
         };
@@ -183,19 +184,22 @@ impl Misconfigured {
     }
 }
 
-async fn respond(aws: &Aws, event: &StackEvent, verdict: Verdict) -> Result<StackAnswer, Error> {
+/// Sends the answer, for which there is so much time.
+async fn respond(aws: &Aws, event: &StackEvent, verdict: Verdict, limit: Duration) -> Result<StackAnswer, Error> {
     let url = &event.response_url;
-    let sent = aws.respond(url.origin(), url.path_and_query(), event.answer(&verdict)).await;
+    let sending = aws.respond(url.origin(), url.path_and_query(), event.answer(&verdict));
     let answer = StackAnswer { request: event.request, verdict };
-    match sent {
-        Ok(()) => Ok(answer),
-        Err(why) => Err(Error::StackUnanswered {
-            request: answer.request.as_str(),
-            status: answer.verdict.status(),
-            reason: answer.verdict.reason().to_owned(),
-            why: why.to_string(),
-        }),
-    }
+    let why = match tokio::time::timeout(limit, sending).await {
+        Ok(Ok(())) => return Ok(answer),
+        Ok(Err(why)) => why.to_string(),
+        Err(_) => format!("{}: no answer before the function's time-out", url.origin()),
+    };
+    Err(Error::StackUnanswered {
+        request: answer.request.as_str(),
+        status: answer.verdict.status(),
+        reason: answer.verdict.reason().to_owned(),
+        why,
+    })
 }
 
 /// When the work has to be over, so that there is time for the answer.

@@ -6,6 +6,7 @@ CloudFormation is played by `local.cloudformation`.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ Start = Callable[..., Function]
 KEPT = "kept all that the function made: endpoints go on sleeping and waking (OnDelete=keep)"
 REMOVED = "removed all that the function made"
 PHYSICAL_ID = "sagemaker-scale-to-zero"
+ABSENT = "absent"
 
 
 @pytest.fixture
@@ -348,6 +350,54 @@ def test_a_creation_that_failed_takes_nothing_away_when_it_is_rolled_back(
     assert aws.state("demo") == before
 
 
+def test_a_creation_that_is_given_up_takes_nothing_away(
+    aws: LocalAws, start_function: Start, stack: Stack
+) -> None:
+    """Another resource failed meanwhile. CloudFormation makes up a name then."""
+    create_configured(aws, "demo")
+    before = aws.state("demo")
+    stack.physical_id = "sagemaker-scale-to-zero-Check-1M9N3K8Z5QXLE"
+
+    answer = stack.request(start_function(ON_DELETE="remove"), "Delete")
+
+    assert (answer["Status"], answer["Reason"]) == ("SUCCESS", "nothing to do: it was never created")
+    assert answer["PhysicalResourceId"] == stack.physical_id
+    assert aws.state("demo") == before
+
+
+def test_a_stack_whose_deletion_is_asked_for_twice_is_answered_twice(
+    aws: LocalAws, start_function: Start, stack: Stack
+) -> None:
+    create_configured(aws, "demo")
+    stack.physical_id = PHYSICAL_ID
+    function = start_function(ON_DELETE="remove")
+    event = stack.event("Delete")
+
+    answers = [function.invoke(event, 10) for _ in range(2)]
+
+    assert [(answer["status"], answer["reason"]) for answer in answers] == [("SUCCESS", REMOVED)] * 2
+    assert stack.puts == 2
+    assert names_held(aws) == set()
+
+
+def test_a_removal_that_time_cuts_short_is_answered_in_time_and_said(
+    aws: LocalAws, start_function: Start, stack: Stack
+) -> None:
+    for name in ("one", "two", "three"):
+        create_configured(aws, name)
+    stack.physical_id = PHYSICAL_ID
+    # In the middle: the first endpoint is done, and then nothing answers any more.
+    aws.faults = [Fault("DeregisterScalableTarget", HANG, nth=nth) for nth in range(2, 20)]
+
+    started = time.monotonic()
+    answer = stack.request(start_function(ON_DELETE="remove"), "Delete", deadline_seconds=6)
+
+    assert time.monotonic() - started < 6
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Reason"] != REMOVED
+    assert stranded(aws) == []
+
+
 # The conversation.
 
 
@@ -396,9 +446,18 @@ def test_an_answer_that_is_not_taken_at_once_is_sent_again(
     assert stack.puts == 3
 
 
-@pytest.mark.parametrize(("refusal", "what"), [(403, "HTTP status 403"), (None, "")])
+@pytest.mark.parametrize(
+    ("refusal", "what"),
+    [
+        (403, "HTTP status 403"),
+        # The signature holds for no other address.
+        (307, "HTTP status 307"),
+        (None, ""),
+        (HANG, "no answer"),
+    ],
+)
 def test_an_answer_that_cannot_be_delivered_fails_the_invocation_so_that_lambda_tries_again(
-    aws: LocalAws, start_function: Start, stack: Stack, refusal: int | None, what: str
+    aws: LocalAws, start_function: Start, stack: Stack, refusal: int | str | None, what: str
 ) -> None:
     stack.refusals = [refusal] * 100
     function = start_function(ON_DELETE="keep")
@@ -423,6 +482,8 @@ def test_an_answer_that_cannot_be_delivered_fails_the_invocation_so_that_lambda_
     ("change", "problem"),
     [
         ({"RequestType": "Stop"}, 'of the unknown type "Stop"'),
+        ({"ResponseURL": ABSENT}, "whose ResponseURL is no text"),
+        ({"ResponseURL": ""}, "whose ResponseURL is no text"),
         ({"RequestId": None}, "whose RequestId is no text"),
         ({"ResponseURL": "http://169.254.169.254/latest"}, "whose ResponseURL is no address of HTTPS"),
         ({"ResponseURL": "ftp://example.com/"}, "whose ResponseURL is no address of HTTPS"),
@@ -433,7 +494,9 @@ def test_an_answer_that_cannot_be_delivered_fails_the_invocation_so_that_lambda_
 def test_a_request_that_nobody_could_be_answered_is_refused(
     aws: LocalAws, start_function: Start, stack: Stack, change: Json, problem: str
 ) -> None:
-    error = failure(start_function(), stack.event("Create") | change)
+    event = {key: value for key, value in (stack.event("Create") | change).items() if value != ABSENT}
+
+    error = failure(start_function(), event)
 
     assert error.error_type == "InvalidPayload"
     assert problem in error.message
