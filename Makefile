@@ -116,6 +116,20 @@ docs: $(VENV)/.local-stamp executable ## Write the answers in the book anew, as 
 	@WRITE_BOOK=1 EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_book.py --quiet \
 		-k "executable_answers or executable_writes or demo_prints"
 
+MDBOOK_VERSION := 0.5.4
+MDBOOK := target/mdbook-tool/bin/mdbook
+
+.PHONY: book
+book: STEPS := 2
+book: $(MDBOOK) $(VENV)/.created ## Make a site of the book in target/book, and check its links
+	$(call step,2,Book (seconds))
+	@$(IN_VENV) $(MDBOOK) build
+	@$(PYTHON) -m tools.book check target/book
+
+$(MDBOOK):
+	$(call step,1,mdBook into target (about ten minutes; only once))
+	@cargo install --quiet --locked --root target/mdbook-tool --target-dir target/mdbook-tool/build mdbook@$(MDBOOK_VERSION)
+
 # Rounds of a few seconds, each with random cases of its own; the last one is finished when the time is up.
 FUZZ := PROPTEST_CASES=5000 cargo test $(CORE) --quiet --test properties -- parsers::
 
