@@ -56,3 +56,6 @@ fn goes(changes: &[Change], what: Tagged) -> bool {
         ) => false,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -407,3 +407,6 @@ pub fn at_work(work: &Work) -> Option<String> {
         Work { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
