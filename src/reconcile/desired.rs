@@ -470,6 +470,12 @@ mod tests {
                 &[(Key::BacklogPerInstance, "0.5"), (Key::MaxCapacity, "3")],
                 "Asleep, 1 request starts 1 instance, 2 start 2, 3 or more start 3.",
             ),
+            // 2/91 of 273 is a little more than 6, as computers count, also CloudWatch's.
+            (
+                &[(Key::BacklogPerInstance, "91"), (Key::MaxCapacity, "7")],
+                "Asleep, 1 to 91 requests start 1 instance, 92 to 136 start 3, 137 to 182 start 4, 183 to 227 start 5, \
+                 228 to 272 start 6, 273 or more start 7.",
+            ),
             (
                 &[(Key::BacklogPerInstance, "7"), (Key::MaxCapacity, "6")],
                 "Asleep, 1 to 7 requests start 1 instance, 8 to 10 start 3, 11 to 14 start 4, 15 to 17 start 5, 18 or \
