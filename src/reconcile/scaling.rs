@@ -427,3 +427,6 @@ impl fmt::Display for ForeignKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
