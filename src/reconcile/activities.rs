@@ -356,6 +356,29 @@ mod tests {
     }
 
     #[test]
+    fn an_order_for_as_many_as_there_are_starts_none() {
+        let theirs = by("theirs");
+        let orders = [done(300, 2, &theirs, 60), done(200, 2, &theirs, 60), done(100, 1, &theirs, 60)];
+        assert_eq!(median_start(&orders[..2]), None);
+        assert_eq!(median_start(&orders).map(|starts| starts.of), Some(1), "only from one to two");
+        let again = order(400, 2, &theirs, ActivityStatus::InProgress, None);
+        let adds_none = [vec![again], orders.to_vec()].concat();
+        assert_eq!(open_attempt(&adds_none, at(401)), None, "nothing is lacking");
+    }
+
+    #[test]
+    fn only_the_message_of_a_failure_is_a_refusal() {
+        for (status, want) in [
+            (ActivityStatus::Failed, true),
+            (ActivityStatus::Successful, false),
+            (ActivityStatus::InProgress, false),
+            (ActivityStatus::Overridden, false),
+        ] {
+            assert_eq!(order(1, 1, MINIMUM, status, None).message_is_refusal(), want, "{status:?}");
+        }
+    }
+
+    #[test]
     fn the_cause_says_whose_an_order_is() {
         let ours = |name: &str| Author::Policy { name: name.to_owned(), is_ours: true };
         let theirs = |name: &str| Author::Policy { name: name.to_owned(), is_ours: false };

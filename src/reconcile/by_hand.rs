@@ -149,11 +149,11 @@ fn fulfilled(activities: &[ScalingActivity]) -> Vec<(&ScalingActivity, i32)> {
     done
 }
 
-/// The newest activity that gave a variant without instances some.
+/// The newest activity that gave a variant without instances some. The variant has some now.
 fn woke_up(activities: &[ScalingActivity]) -> Option<&ScalingActivity> {
     let done = fulfilled(activities);
     done.windows(2).rev().find_map(|pair| match pair {
-        [(_, 0), (activity, instances)] if *instances > 0 => Some(*activity),
+        [(_, 0), (activity, _)] => Some(*activity),
         _ => None,
     })
 }
