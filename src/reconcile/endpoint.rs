@@ -113,3 +113,6 @@ impl Variant {
         ["p", "g", "gr"].contains(&letters)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,6 @@ fn removal(rules: &Rules, endpoint: &Endpoint, decision: &Decision) -> Option<St
         )
     })
 }
+
+#[cfg(test)]
+mod tests;
