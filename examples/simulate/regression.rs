@@ -10,21 +10,32 @@ use crate::comparison::{Comparison, Overview};
 const WEEKS: u32 = 4;
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
 
+/// All with `FULL=1`; else those that take no time.
+#[expect(clippy::disallowed_methods, reason = "how much is tested, and nothing that is")]
+fn shapes() -> Vec<Shape> {
+    let is_full = std::env::var_os("FULL").is_some_and(|full| !full.is_empty());
+    if is_full {
+        Shape::ALL.to_vec()
+    } else {
+        vec![Shape::Burst, Shape::SmallBatches, Shape::LongJobs, Shape::Sporadic]
+    }
+}
+
 /// Of each shape AWS's example, no tags, `2m` and `none`, in this order.
-fn comparisons() -> Vec<Comparison> {
+fn comparisons(shapes: &[Shape], world: &World) -> Vec<Comparison> {
     let rules = rules().unwrap();
     let none = parse_tags("", &rules.tag_prefix).unwrap();
     let of = |shape: Shape| {
         let weeks: Vec<_> = shape.weeks(WEEKS).collect();
         let candidates = all(&none, &rules, weeks[0].start).unwrap();
-        Comparison::of(shape.name(), &weeks, &candidates, &World::default()).unwrap()
+        Comparison::of(shape.name(), &weeks, &candidates, world).unwrap()
     };
-    Shape::ALL.map(of).to_vec()
+    shapes.iter().copied().map(of).collect()
 }
 
 #[test]
 fn the_outcome_does_not_fall_behind_the_example_of_aws_nor_far_behind_the_limit() {
-    let comparisons = comparisons();
+    let comparisons = comparisons(&shapes(), &World::default());
     for Comparison { trace, rows, foreseen } in &comparisons {
         let [(_, example), (_, ours), (_, short), ..] = &rows[..] else { panic!("{trace}: {} rows", rows.len()) };
         let hours = |summary: &Summary| summary.weekly(summary.instance_hours);
@@ -44,8 +55,8 @@ fn the_outcome_does_not_fall_behind_the_example_of_aws_nor_far_behind_the_limit(
         }
         let of_the_limit = match trace.as_str() {
             "steady" | "plateau" | "surges" => 1.2,
-            // Lone requests: ten minutes of idling for each. AWS would have to bill by the request, or start in seconds.
-            "sporadic" => 2.4,
+            // See the next test.
+            "sporadic" => 2.31,
             _ => 2.2,
         };
         assert!(hours(ours) <= of_the_limit * hours(foreseen), "{trace}: {} and {}", hours(ours), hours(foreseen));
@@ -55,6 +66,23 @@ fn the_outcome_does_not_fall_behind_the_example_of_aws_nor_far_behind_the_limit(
     for line in overview.lines().skip(2) {
         assert!(page.contains(line), "when-it-sleeps-and-wakes.md lacks {line}");
     }
+}
+
+/// Lone requests: each has ten idle minutes, and on average two more until the alarm has seen the last of them. An alarm that
+/// saw the queue within ten seconds would be enough, or instances that take a minute longer to start (the limit starts anew
+/// for each request, too). AWS's metrics of the queue come once a minute.
+#[test]
+fn lone_requests_would_come_within_the_bound_if_aws_showed_its_queue_sooner() {
+    let of_the_limit = |world: &World| {
+        let [Comparison { rows, foreseen, .. }] = &comparisons(&[Shape::Sporadic], world)[..] else { panic!("one") };
+        [1, 2].map(|row| rows[row].1.instance_hours / foreseen.instance_hours)
+    };
+    let [ours, short] = of_the_limit(&World::default());
+    assert!(2.2 < ours && ours < 2.31 && short < 1.5, "{ours:.2}, with 2m {short:.2}");
+    let [seen_soon, _] = of_the_limit(&World { metric_delay: Duration::from_secs(10), ..World::default() });
+    assert!(seen_soon <= 2.2, "{seen_soon:.2}");
+    let [slow_start, _] = of_the_limit(&World { starting: Duration::from_mins(8), ..World::default() });
+    assert!(slow_start <= 2.2, "{slow_start:.2}");
 }
 
 #[test]
