@@ -60,6 +60,7 @@ class LocalAws(World):
         self._server = Server(self._answer, port)
         self._accounts: dict[str, Account] = {}
         self._pages = Pages()
+        self._clients: dict[str, Any] = {}
         self._buckets: dict[str, TokenBucket] = {}
         self._closing = threading.Event()
         self._released = threading.Event()
@@ -91,16 +92,21 @@ class LocalAws(World):
         return f"http://{self._server.address}"
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the test's own: neither recorded nor delayed nor made to fail."""
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            # No proxy, whatever the environment says: the server is on this machine.
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
-        )
+        """A boto3 client of the test's own: neither recorded nor delayed nor made to fail.
+
+        boto3 takes its time to make one, so each is made once.
+        """
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self.url,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                # No proxy, whatever the environment says: the server is on this machine.
+                config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            )
+        return self._clients[service]
 
     def account(self, region: str | None = None) -> Account:
         region = region or REGION

@@ -183,7 +183,7 @@ impl Function {
             match self.aws.apply(&observed, &plans, |change| self.made(change)).await {
                 Ok(_) => return Ok(true),
                 Err(error) if error.is_being_updated() && !deadline.is_some_and(Deadline::is_near) => {
-                    tokio::time::sleep(WAIT_FOR_IN_SERVICE).await;
+                    tokio::time::sleep(self.config.pace.wait(WAIT_FOR_IN_SERVICE)).await;
                 }
                 Err(error) => {
                     let endpoint = observed.name.to_string();

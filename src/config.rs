@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::pace::Pace;
 use crate::reconcile::{Key, Manage, Rules, WakeInstances};
 
 /// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
@@ -31,6 +32,8 @@ pub struct Config {
     pub events: bool,
     /// The keys of the endpoint's tags that go along to what is made for it.
     pub copy_tags: Vec<String>,
+    /// Of the waits between attempts.
+    pub pace: Pace,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,9 +218,16 @@ impl Config {
             refuse("COPY_TAGS", &listed, problem);
             Vec::new()
         });
+        let pace = match lookup(Pace::VARIABLE) {
+            None => Pace::default(),
+            Some(value) => Pace::parse(&value).unwrap_or_else(|| {
+                refuse(Pace::VARIABLE, &value, "must be an integer from 1 to 100, and is for tests alone");
+                Pace::default()
+            }),
+        };
         if problems.is_empty() {
             let rules = Rules { tag_prefix, manage, defaults, capacity_limit };
-            Ok(Self { rules, given_way, work_queue_url, metrics, status_tag, on_delete, events, copy_tags })
+            Ok(Self { rules, given_way, work_queue_url, metrics, status_tag, on_delete, events, copy_tags, pace })
         } else {
             Err(InvalidConfiguration { bad: problems, is_of_stack })
         }
@@ -350,6 +360,8 @@ mod tests {
             ("EVENTS", "yes"),
             ("COPY_TAGS", "Owner,aws:createdBy"),
             ("COPY_TAGS", "Cost*Center"),
+            ("DIVIDE_WAITS_BY", "0"),
+            ("DIVIDE_WAITS_BY", "1000"),
         ] {
             let error = read(&[(variable, value)]).expect_err(variable);
             assert!(error.contains(&format!("{variable}={value:?}")), "{error}");

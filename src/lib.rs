@@ -29,6 +29,7 @@ pub mod handler;
 pub mod metrics;
 #[cfg(feature = "lambda")]
 mod news;
+pub mod pace;
 pub mod payload;
 pub mod prices;
 pub mod reconcile;

@@ -8,6 +8,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use sagemaker_scale_to_zero::aws::Aws;
 use sagemaker_scale_to_zero::config::{Config, InvalidConfiguration};
 use sagemaker_scale_to_zero::handler::Function;
+use sagemaker_scale_to_zero::pace::Pace;
 use sagemaker_scale_to_zero::stack::Misconfigured;
 use sagemaker_scale_to_zero::telemetry;
 use serde_json::Value;
@@ -22,7 +23,8 @@ async fn main() -> ExitCode {
         config => config,
     };
     let has_own_retries = ["AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"].iter().any(|name| env::var_os(name).is_some());
-    let aws = Aws::connect(has_own_retries).await;
+    let pace = config.as_ref().map_or_else(|_| Pace::default(), |config| config.pace);
+    let aws = Aws::connect(has_own_retries, pace).await;
     let ended = match config {
         Ok(config) => {
             config.given_way.iter().for_each(|default| telemetry::default_gave_way(&default.to_string()));

@@ -75,7 +75,8 @@ impl Function {
         }
         let problems: Vec<String> = event.problem_of_topic().into_iter().collect();
         let now = Instant::now();
-        let give_up = now + PATIENCE.min(end.saturating_duration_since(now) / 3);
+        let pace = self.config.pace;
+        let give_up = now + pace.wait(PATIENCE).min(end.saturating_duration_since(now) / 3);
         let mut reads = Read::ALL.to_vec();
         let mut checked: Vec<CheckedRead> = Vec::new();
         loop {
@@ -85,12 +86,12 @@ impl Function {
             let is_denied = |checked: &CheckedRead| matches!(checked.finding, ReadFinding::Denied(_));
             let (denied, settled): (Vec<_>, Vec<_>) = found.into_iter().partition(is_denied);
             checked.extend(settled);
-            if denied.is_empty() || Instant::now() + BETWEEN_CHECKS > give_up {
+            if denied.is_empty() || Instant::now() + pace.wait(BETWEEN_CHECKS) > give_up {
                 checked.extend(denied);
                 return judge(&problems, &checked);
             }
             reads = denied.iter().map(|denied| denied.read).collect();
-            tokio::time::sleep(BETWEEN_CHECKS).await;
+            tokio::time::sleep(pace.wait(BETWEEN_CHECKS)).await;
         }
     }
 

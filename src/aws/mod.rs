@@ -38,6 +38,8 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use crate::pace::Pace;
+
 pub use apply::{Gone, Refused};
 pub use error::{ApiError, ApiErrorKind};
 pub use memory::{Particulars, Remembered};
@@ -74,6 +76,7 @@ pub struct Aws {
     eventbridge: aws_sdk_eventbridge::Client,
     config: SdkConfig,
     has_own_retries: bool,
+    pace: Pace,
     calls: CallCount,
     endpoint_configs: EndpointConfigs,
 }
@@ -81,8 +84,10 @@ pub struct Aws {
 /// Endpoint configurations by name, for sweeps. They never change once made.
 type EndpointConfigs = Arc<Mutex<HashMap<String, sagemaker::EndpointConfig>>>;
 
-fn retries(mode: RetryConfig) -> RetryConfig {
-    mode.with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_WAIT).with_max_backoff(LONGEST_WAIT)
+fn retries(mode: RetryConfig, pace: Pace) -> RetryConfig {
+    mode.with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(pace.wait(FIRST_WAIT))
+        .with_max_backoff(pace.wait(LONGEST_WAIT))
 }
 
 fn timeouts() -> TimeoutConfig {
@@ -92,7 +97,7 @@ fn timeouts() -> TimeoutConfig {
 impl Aws {
     /// Clients by the standard environment of the AWS SDKs. `has_own_retries` tells that this environment says how
     /// often to retry (`AWS_MAX_ATTEMPTS`, `AWS_RETRY_MODE`), which is then heeded.
-    pub async fn connect(has_own_retries: bool) -> Self {
+    pub async fn connect(has_own_retries: bool, pace: Pace) -> Self {
         // ring starts in a tenth of the time that aws-lc needs for its entropy. The SDK's own client knows no proxy.
         let http = aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
             let mut connector = Connector::builder()
@@ -103,8 +108,8 @@ impl Aws {
             connector.build()
         });
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts());
-        let loader = if has_own_retries { loader } else { loader.retry_config(retries(RetryConfig::standard())) };
-        Self::new(loader.load().await, has_own_retries, CallCount::default(), Arc::default())
+        let loader = if has_own_retries { loader } else { loader.retry_config(retries(RetryConfig::standard(), pace)) };
+        Self::new(loader.load().await, has_own_retries, pace, CallCount::default(), Arc::default())
     }
 
     /// The same clients for many endpoints at a time: once AWS has asked to slow down, each holds itself back to what
@@ -114,11 +119,17 @@ impl Aws {
         if self.has_own_retries {
             return self.clone();
         }
-        let config = self.config.to_builder().retry_config(retries(RetryConfig::adaptive())).build();
-        Self::new(config, false, self.calls.clone(), Arc::clone(&self.endpoint_configs))
+        let config = self.config.to_builder().retry_config(retries(RetryConfig::adaptive(), self.pace)).build();
+        Self::new(config, false, self.pace, self.calls.clone(), Arc::clone(&self.endpoint_configs))
     }
 
-    fn new(config: SdkConfig, has_own_retries: bool, calls: CallCount, endpoint_configs: EndpointConfigs) -> Self {
+    fn new(
+        config: SdkConfig,
+        has_own_retries: bool,
+        pace: Pace,
+        calls: CallCount,
+        endpoint_configs: EndpointConfigs,
+    ) -> Self {
         Self {
             sagemaker: aws_sdk_sagemaker::Client::from_conf(
                 aws_sdk_sagemaker::config::Builder::from(&config)
@@ -164,6 +175,7 @@ impl Aws {
             ),
             config,
             has_own_retries,
+            pace,
             calls,
             endpoint_configs,
         }

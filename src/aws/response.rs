@@ -49,7 +49,7 @@ impl Aws {
             .http_client(http)
             .endpoint_url(origin)
             .no_auth()
-            .standard_retry(&retries(RetryConfig::standard()))
+            .standard_retry(&retries(RetryConfig::standard(), self.pace))
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(TransientErrorClassifier::<Refused>::new())
             .timeout_config(timeouts())

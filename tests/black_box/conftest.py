@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,12 +12,31 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from support import executable
+
 from local.aws import LocalAws
 from local.runtime import Function
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: takes long, so only the full run has it (make test FULL=1)")
+    config.addinivalue_line(
+        "markers", "each(n): has many cases; the quick run has each nth, the full one all"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves most cases of a test with many to the full run."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        marker = item.get_closest_marker("each")
+        if marker is None:
+            continue
+        test = item.nodeid.partition("[")[0]
+        if seen[test] % marker.args[0]:
+            item.add_marker("full")
+        seen[test] += 1
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +61,7 @@ def start_function(aws: LocalAws) -> Iterator[Callable[..., Function]]:
     with ExitStack() as running:
 
         def start(**environment: str) -> Function:
-            return running.enter_context(Function(aws_url=aws.url, environment=environment))
+            return running.enter_context(executable(aws, environment))
 
         yield start
 
@@ -53,6 +73,6 @@ def function(request: pytest.FixtureRequest, local_aws: LocalAws) -> Iterator[Fu
     One process for all tests of a module: what it remembers of one must not matter to the next.
     """
     environment = getattr(request.module, "ENVIRONMENT", {})
-    with Function(aws_url=local_aws.url, environment=environment) as function:
+    with executable(local_aws, environment) as function:
         yield function
         assert function.stray_output == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from policies import (
@@ -37,6 +36,8 @@ DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 STATUS_TAG = "scale-to-zero-status"
 # For tests of something else: the tag is a write and a member of the answer more in every refusal.
 WITHOUT_STATUS_TAG = {"STATUS_TAG": "off"}
+# What the waits between attempts are divided by, so that no test sits them out; they grow as they do without.
+QUICK = {"DIVIDE_WAITS_BY": "20"}
 NOTHING: Json = {"targets": {}, "policies": {}, "alarms": {}, "actions": {}, "foreign": {}}
 
 # The writes of a first configuration, in their order.
@@ -60,6 +61,11 @@ STILL_ASKED = (
     "the endpoint's tags still ask for this scaling, so the next event or sweep makes it again; set the tag "
     f"{PREFIX}enabled to false to keep it away"
 )
+
+
+def executable(aws: LocalAws, environment: Mapping[str, str] | None = None) -> Function:
+    """The executable before this local AWS; a context that it runs in."""
+    return Function(aws_url=aws.url, environment={**QUICK, **(environment or {})})
 
 
 # Payloads.
@@ -311,9 +317,7 @@ def scaling(
 # What happens by other hands than the function's, and what the function did.
 
 
-@cache
 def client(aws: LocalAws, service: str) -> Any:
-    """boto3 takes its time to make a client, so each is made once."""
     return aws.client(service)
 
 

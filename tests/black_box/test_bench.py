@@ -51,6 +51,7 @@ def test_both_functions_are_measured_in_all_that_is_told(aws: LocalAws) -> None:
     assert len(report.as_json(measures, OURS, OTHER)["measures"]) == len(measures)
 
 
+@pytest.mark.full
 def test_functions_that_do_different_work_are_not_compared(aws: LocalAws) -> None:
     another = replace(OURS, environment={"DEFAULT_MAX_CAPACITY": "3"})
 
@@ -66,6 +67,7 @@ def busy_process() -> Iterator[int]:
     process.wait()
 
 
+@pytest.mark.full
 def test_a_process_at_a_share_is_stopped_again_and_again_and_then_left_alone(busy_process: int) -> None:
     with Limiter() as limiter:
         limiter.hold(busy_process, 0.1, from_its_start=True)

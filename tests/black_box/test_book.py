@@ -211,6 +211,7 @@ def test_a_log_line_is_what_the_executable_writes(aws: LocalAws, function: Funct
     assert VARIABLE.sub("…", json.dumps(shown)) == VARIABLE.sub("…", json.dumps(line))
 
 
+@pytest.mark.full
 def test_the_demo_prints_what_is_shown() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "local.demo"], cwd=ROOT, capture_output=True, text=True, check=True

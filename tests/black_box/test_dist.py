@@ -129,6 +129,7 @@ def without_cargo(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.full
 def test_sam_takes_it_without_a_compiler_and_builds_nothing(made: Path, tmp_path: Path) -> None:
     copy = tmp_path / "release"
     shutil.copytree(made, copy)
@@ -142,6 +143,7 @@ def test_sam_takes_it_without_a_compiler_and_builds_nothing(made: Path, tmp_path
     assert built["Resources"]["Function"]["Properties"]["CodeUri"].endswith(ARM_ZIP)
 
 
+@pytest.mark.full
 def test_the_stack_for_the_aws_cli_has_nothing_to_mend_and_no_transform(made: Path) -> None:
     text = (made / "stack.json").read_text()
     stack = json.loads(text)

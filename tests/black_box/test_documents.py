@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -105,19 +106,24 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, monkeypatch: pytest.
     assert broken(page) == ["#there", "gone.md", "other.md#twice", "code.rs#a-heading", "../outside.md"]
 
 
-@EACH_DOCUMENT
-def test_every_test_that_is_named_exists(path: Path) -> None:
-    """Names of four words and more, which only tests have here, and resources of Terraform."""
+@cache
+def names_of_tests() -> set[str]:
+    """The names of all functions, tests among them."""
     sources = [
         *(ROOT / "src").rglob("*.rs"),
         *(ROOT / "tests").rglob("*.rs"),
         *(ROOT / "tests").rglob("*.py"),
     ]
-    tests = set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, sources)), re.MULTILINE))
+    return set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, sources)), re.MULTILINE))
+
+
+@EACH_DOCUMENT
+def test_every_test_that_is_named_exists(path: Path) -> None:
+    """Names of four words and more, which only tests have here, and resources of Terraform."""
     named = set(re.findall(r"`((?!aws_)[a-z]\w*(?:_\w+){3,})`", path.read_text()))
     named |= set(re.findall(r"^cargo test --locked (\w+)$", path.read_text(), re.MULTILINE))
 
-    assert named - tests == set()
+    assert named - names_of_tests() == set()
 
 
 @EACH_DOCUMENT

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from fleet import SWEEP
-from support import ENABLED, apply, failure, scaling, state_change, stranded, written
+from support import ENABLED, apply, executable, failure, scaling, state_change, stranded, written
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -21,7 +21,7 @@ PERMISSIONS = "allow the function's role this operation"
 @pytest.fixture(scope="module")
 def impatient(local_aws: LocalAws) -> Iterator[Function]:
     """One try for each call, so that a failure that would pass shows."""
-    with Function(aws_url=local_aws.url, environment={"AWS_MAX_ATTEMPTS": "1"}) as function:
+    with executable(local_aws, {"AWS_MAX_ATTEMPTS": "1"}) as function:
         yield function
 
 

@@ -22,6 +22,7 @@ from support import (
     capacity,
     client,
     configuring,
+    executable,
     failure,
     put_foreign_action,
     put_foreign_step,
@@ -305,6 +306,7 @@ def test_without_a_fault_each_work_is_done_by_just_its_writes(
     assert stranded(aws) == []
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(("work", "index"), EVERY_WRITE)
 def test_a_write_that_is_denied_fails_the_invocation_and_strands_nothing_and_the_next_finishes(
     aws: LocalAws, function: Function, work: Work, index: int
@@ -555,7 +557,7 @@ ERROR_TYPES = [
 @pytest.fixture(scope="module")
 def impatient(local_aws: LocalAws) -> Iterator[Function]:
     """The SDKs' own variable says how often to try, and is heeded."""
-    with Function(aws_url=local_aws.url, environment={"AWS_MAX_ATTEMPTS": "1"}) as function:
+    with executable(local_aws, {"AWS_MAX_ATTEMPTS": "1"}) as function:
         yield function
 
 

@@ -26,6 +26,7 @@ from support import (
     Json,
     autoscaling,
     capacity,
+    executable,
     put_foreign_action,
     put_foreign_step,
     put_foreign_tracking,
@@ -89,9 +90,7 @@ def functions(local_aws: LocalAws) -> Iterator[list[Function]]:
     """Processes with the same work queue, whose URL is the same in every test."""
     environment = {"WORK_QUEUE_URL": WorkQueue(local_aws).url}
     with ExitStack() as running:
-        functions = [
-            running.enter_context(Function(aws_url=local_aws.url, environment=environment)) for _ in range(4)
-        ]
+        functions = [running.enter_context(executable(local_aws, environment)) for _ in range(4)]
         yield functions
         assert [function.stray_output for function in functions] == [[]] * len(functions)
 
@@ -147,6 +146,7 @@ def check_one_fault(
     assert watch.found == stranded(aws) == []
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(
     ("operation", "nth", "kind"),
     every(
@@ -170,6 +170,7 @@ def test_configuring(aws: LocalAws, function: Function, operation: str, nth: int
     check_one_fault(aws, function, operation, nth, kind, scaling())
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(
     ("operation", "nth", "kind"),
     every("DeleteScalingPolicy", "DeleteScalingPolicy", "DeleteScheduledAction"),
@@ -183,6 +184,7 @@ def test_taking_over(aws: LocalAws, function: Function, operation: str, nth: int
     check_one_fault(aws, function, operation, nth, kind, scaling())
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(("operation", "nth", "kind"), every("DeregisterScalableTarget", "DeleteAlarms"))
 def test_opting_out(aws: LocalAws, function: Function, operation: str, nth: int, kind: str) -> None:
     create_configured(aws, "demo")
@@ -240,6 +242,7 @@ def check_sweep(
     assert watch.found == stranded(aws) == []
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(
     ("operation", "nth", "kind"), [it for it in every(*SWEEPING) if it.values[2] != "throttle"]
 )

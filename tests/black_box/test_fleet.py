@@ -44,6 +44,7 @@ from support import (
     capacity,
     configuring,
     delete_alarms,
+    executable,
     failure,
     put_foreign_tracking,
     remove,
@@ -80,7 +81,7 @@ def queue(aws: LocalAws) -> WorkQueue:
 @pytest.fixture(scope="module")
 def queueing(local_aws: LocalAws) -> Iterator[Function]:
     """With the work queue, whose URL is the same in every test."""
-    with Function(aws_url=local_aws.url, environment=_with_queue(local_aws)) as function:
+    with executable(local_aws, _with_queue(local_aws)) as function:
         yield function
         assert function.stray_output == []
 
@@ -349,6 +350,7 @@ def test_a_sweep_with_a_queue_writes_only_for_endpoints_that_are_gone(
     assert {body["action"] for body in queue.bodies} == {"reconcile"}
 
 
+@pytest.mark.full
 def test_removing_a_fleet_leaves_nothing_of_ours_and_all_of_others(
     aws: LocalAws, sweeper: tuple[Function, WorkQueue | None]
 ) -> None:
@@ -372,6 +374,7 @@ def test_removing_a_fleet_leaves_nothing_of_ours_and_all_of_others(
     assert written(aws) == []
 
 
+@pytest.mark.full
 def test_alarms_of_endpoints_that_are_gone_are_deleted_a_hundred_at_a_time(
     aws: LocalAws, function: Function
 ) -> None:
@@ -881,7 +884,7 @@ def test_wherever_the_process_is_killed_the_next_ones_reach_the_same_end(
         names = create_mixed(aws)
         if where == "queue":
             queueing.invoke(SWEEP)
-        with Function(aws_url=aws.url, environment=environment) as doomed:
+        with executable(aws, environment) as doomed:
             doomed.wait_until_ready()
             aws.clear_calls()
             if kill_at:
@@ -915,7 +918,7 @@ def test_a_first_sweep_keeps_to_rate_limits_without_a_failed_endpoint(
     aws: LocalAws, start_function: Callable[..., Function], queue: WorkQueue, with_queue: bool
 ) -> None:
     functions = [
-        start_function(**({"WORK_QUEUE_URL": queue.url} if with_queue else {}))
+        start_function(DIVIDE_WAITS_BY="1", **({"WORK_QUEUE_URL": queue.url} if with_queue else {}))
         for _ in range(2 if with_queue else 1)
     ]
     names = [f"endpoint-{number:03}" for number in range(120)]

@@ -708,6 +708,7 @@ def test_without_a_fault_a_turn_takes_just_its_writes(aws: LocalAws, function: F
     assert stranded(aws) == []
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(
     ("turn", "index"),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ENABLED, VARIANT, failure
+from support import ENABLED, VARIANT, executable, failure
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -102,6 +102,7 @@ def test_a_read_that_fails_fails_the_report(aws: LocalAws, function: Function) -
     assert failure(function, SAVINGS).error_type == "AccessDenied"
 
 
+@pytest.mark.full
 def test_many_endpoints_take_few_calls_and_pages_lose_nothing(aws: LocalAws, function: Function) -> None:
     for number in range(200):
         name = f"endpoint-{number:03}"
@@ -120,10 +121,10 @@ def test_a_price_of_the_table_makes_money_of_hours(aws: LocalAws) -> None:
     run(aws, "demo", 10)
     # The account of the other Region has the same endpoint.
     aws._accounts["eu-west-3"] = aws.account()
-    with Function(aws_url=aws.url, environment={"AWS_REGION": "eu-west-3"}) as function:
+    with executable(aws, {"AWS_REGION": "eu-west-3"}) as function:
         [row] = function.invoke(SAVINGS)["rows"]
     assert (row["usd"], row["price"]["usdPerHour"], row["price"]["date"]) == (14.3, 1.4302, "2026-10-04")
-    with Function(aws_url=aws.url) as function:
+    with executable(aws) as function:
         [row] = function.invoke(SAVINGS)["rows"]
     assert (row["usd"], row["price"], row["instanceHours"]) == (None, None, 10), "not known in eu-west-1"
 
@@ -213,6 +214,7 @@ NAMES = '[...document.querySelectorAll("#rows strong")].map((it) => it.textConte
 FITS = "return document.documentElement.scrollWidth <= innerWidth;"
 
 
+@pytest.mark.full
 def test_the_page_of_savings_sorts_copies_and_fits_a_phone(tmp_path: Path) -> None:
     page = savings_page(SAMPLE["savings"])
     first, hours, again, by_name = browsed(
@@ -233,6 +235,7 @@ def test_the_page_of_savings_sorts_copies_and_fits_a_phone(tmp_path: Path) -> No
     assert "http" not in re.sub(r"http://www.w3.org\S+", "", page.split("@license")[0])
 
 
+@pytest.mark.full
 def test_the_page_of_advice_draws_copies_and_fits_a_phone(tmp_path: Path) -> None:
     page = advice_page(SAMPLE["advice"])
     drawn = browsed(page, 'return [document.querySelectorAll("canvas").length, ' + NAMES + "];", tmp_path)
@@ -241,6 +244,7 @@ def test_the_page_of_advice_draws_copies_and_fits_a_phone(tmp_path: Path) -> Non
     assert browsed(page, FITS, tmp_path)
 
 
+@pytest.mark.full
 def test_no_text_of_an_answer_can_end_the_script_of_its_page(tmp_path: Path) -> None:
     evil = SAMPLE["savings"] | {"assumptions": ["</script><b id='evil'>"]}
     assert browsed(savings_page(evil), 'return document.getElementById("evil") === null;', tmp_path)

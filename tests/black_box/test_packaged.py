@@ -21,6 +21,9 @@ from local.aws import LocalAws
 from tests.black_box.template import ALL_THERE, LEFT_OUT, ROOT, nodes, referred_to, settled
 from tools.packaging.stackset import architecture, archive, processed
 
+# Packaging, processing and building take seconds each.
+pytestmark = pytest.mark.full
+
 BUCKET = "code"
 REGION = "eu-west-1"
 
@@ -119,7 +122,6 @@ def test_a_packaged_template_has_nothing_to_mend(packaged: Packaged) -> None:
 # Processed.
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("what", LEFT_OUT)
 def test_a_processed_template_has_nothing_to_mend_whatever_is_left_out(
     for_stacksets: dict[str, Any], what: str

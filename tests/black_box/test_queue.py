@@ -14,6 +14,7 @@ from support import (
     Json,
     add_tags_call,
     apply,
+    executable,
     failure,
     plan,
     remove,
@@ -41,7 +42,7 @@ def queue(aws: LocalAws) -> WorkQueue:
 def impatient(local_aws: LocalAws) -> Iterator[Function]:
     """With the queue, and one try for each call."""
     environment = {"WORK_QUEUE_URL": WorkQueue(local_aws).url, "AWS_MAX_ATTEMPTS": "1"}
-    with Function(aws_url=local_aws.url, environment=environment) as function:
+    with executable(local_aws, environment) as function:
         yield function
         assert function.stray_output == []
 
@@ -239,6 +240,7 @@ def test_a_message_that_fails_is_counted(aws: LocalAws, queueing: Function, queu
     assert sorted(failed_work(queueing)) == [0, 0, 1]
 
 
+@pytest.mark.full
 def test_a_day_of_sweeps_leaves_one_copy_of_what_cannot_be_done(
     aws: LocalAws, queueing: Function, queue: WorkQueue
 ) -> None:
@@ -370,6 +372,7 @@ def test_a_message_that_hangs_takes_no_time_from_the_others(
     ]
 
 
+@pytest.mark.full
 def test_two_messages_that_hang_leave_time_for_the_third(
     aws: LocalAws, function: Function, queue: WorkQueue
 ) -> None:

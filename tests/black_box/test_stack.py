@@ -317,6 +317,7 @@ def test_what_cannot_be_removed_in_time_is_named_and_the_stack_goes_all_the_same
     assert stranded(aws) == []
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("operation", ["ListEndpoints", "DeleteAlarms", "DeregisterScalableTarget"])
 @pytest.mark.parametrize("kind", ["access_denied", HANG])
 def test_a_stack_can_be_deleted_whatever_fails(

@@ -178,6 +178,7 @@ def test_one_look_makes_of_it_what_this_version_makes_and_the_second_writes_noth
     assert written(aws) == []
 
 
+@pytest.mark.each(5)
 @pytest.mark.parametrize(("upgrade", "index"), EVERY_WRITE)
 def test_cut_off_at_any_write_it_can_be_woken_and_the_next_event_finishes(
     aws: LocalAws, function: Function, upgrade: Upgrade, index: int
