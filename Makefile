@@ -185,15 +185,19 @@ simulate: ## Show what tags would do: TAGS="idle-timeout=10m" TRACE=burst; COMPA
 		$(if $(filter-out 0,$(COMPARE)),--compare) $(OPTIONS)
 
 .PHONY: bench
-bench: STEPS := 4
+bench: STEPS := $(if $(filter-out 0,$(STORM)),6,5)
 bench: BUILD_STEP := 2
-bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and boto3, and what a fleet costs; FLEETS="100 1000" for more
+bench: $(VENV)/.local-stamp build ## Measure it beside a function in Python and boto3, and what fleets cost; FLEETS="100 1000" for more, STORM=1 for a storm of tags
 	$(call step,3,Beside Python and boto3 (about 5 minutes))
 	@$(PYTHON) -m tools.bench --executable target/lambda/$(NAME)/bootstrap --fleets $(filter-out 10000,$(FLEETS)) \
 		--json target/bench.json --markdown target/bench.md
 	$(call step,4,Sweeps (seconds; 3 minutes for fleets up to 10,000))
 	@$(PYTHON) -m tools.bench.fleets --executable target/lambda/$(NAME)/bootstrap --sizes $(FLEETS) \
 		--limited $(firstword $(FLEETS)) --json target/fleet_bench.json
+	$(call step,5,Savings and advice (a minute))
+	@$(PYTHON) -m tools.bench.lookback --executable target/lambda/$(NAME)/bootstrap --json target/lookback_bench.json
+	$(if $(filter-out 0,$(STORM)),$(call step,6,A storm of tags against AWS's rate of alarms (about 7 minutes)))
+	$(if $(filter-out 0,$(STORM)),@$(PYTHON) -m tools.bench.storm --executable target/lambda/$(NAME)/bootstrap --json target/storm_bench.json)
 
 CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__"
 

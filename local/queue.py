@@ -1,6 +1,7 @@
 """The work queue of a sweep, and Lambda's event source mapping, which feeds its messages to the function.
 
-Time plays no part: a message that failed is back at once, as if its visibility timeout were over.
+Time plays no part: a message that failed is back at once, as if its visibility timeout were over. Only where
+it is asked for, a message stays away for the delay that it was sent with.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Message:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     sent_at: float = field(default_factory=time.time)
     receives: int = 0
+    # By time.time().
+    due: float = 0.0
 
     def record(self, queue_arn: str) -> dict[str, Any]:
         """The message as Lambda puts it into an event."""
@@ -62,6 +65,7 @@ class WorkQueue:
 
     disorder      where given, messages arrive in an order of its choice, as SQS promises none
     doubling      the share of messages that arrive twice, as SQS delivers at least once
+    delays        whether DelaySeconds is heeded
     dead_letters  the messages that failed as often as the queue allows
     answers       what the function answered to each batch, in order; None where the invocation failed
     """
@@ -75,12 +79,14 @@ class WorkQueue:
         max_receive_count: int = MAX_RECEIVE_COUNT,
         disorder: random.Random | None = None,
         doubling: float = 0.0,
+        delays: bool = False,
     ) -> None:
         self._aws = aws
         self._batch_size = batch_size
         self._max_receive_count = max_receive_count
         self._disorder = disorder
         self._doubling = doubling
+        self._delays = delays
         self._queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].create_queue(name)
         # moto looks through all of a queue at each receive, so the messages wait here.
         self._waiting: deque[Message] = deque()
@@ -112,9 +118,11 @@ class WorkQueue:
 
         def batches(function: Function) -> int:
             count = 0
-            while self.deliver(function, deadline_seconds):
-                count += 1
-            return count
+            while True:
+                while self.deliver(function, deadline_seconds):
+                    count += 1
+                if not self._wait_for_the_next():
+                    return count
 
         with ThreadPoolExecutor(len(functions)) as environments:
             return sum(environments.map(batches, functions))
@@ -146,7 +154,18 @@ class WorkQueue:
         """Takes over what the function has sent."""
         with self._aws._lock:
             sent, self._queue._messages = self._queue._messages, []
-        self._arrive([Message(message.body, message.id) for message in sent])
+        self._arrive(
+            [Message(it.body, it.id, due=it.delayed_until / 1000 if self._delays else 0.0) for it in sent]
+        )
+
+    def _wait_for_the_next(self) -> bool:
+        """Waits until the first of the delayed messages is due; False where none waits."""
+        with self._lock:
+            self._collect()
+            due = min((message.due for message in self._waiting), default=None)
+        if due is not None:
+            time.sleep(max(0.0, due - time.time()))
+        return due is not None
 
     def _arrive(self, messages: list[Message]) -> None:
         with self._lock:
@@ -160,8 +179,14 @@ class WorkQueue:
             self._collect()
             # A message that is there twice doesn't come twice in one batch.
             batch: dict[Message, None] = {}
-            while self._waiting and len(batch) < self._batch_size and self._waiting[0] not in batch:
-                batch[self._waiting.popleft()] = None
+            now = time.time()
+            for message in self._waiting:
+                if len(batch) == self._batch_size or message in batch:
+                    break
+                if message.due <= now:
+                    batch[message] = None
+            for message in batch:
+                self._waiting.remove(message)
             for message in batch:
                 message.receives += 1
             return list(batch)

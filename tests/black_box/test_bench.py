@@ -13,7 +13,7 @@ import pytest
 
 from local.aws import LocalAws
 from local.runtime import default_executable
-from tools.bench import processor, report, world
+from tools.bench import lookback, processor, report, storm, world
 from tools.bench.__main__ import measure
 from tools.bench.processor import Limiter
 from tools.bench.subjects import boto3_function, this_function
@@ -57,6 +57,30 @@ def test_functions_that_do_different_work_are_not_compared(aws: LocalAws) -> Non
 
     with pytest.raises(world.DifferentWork):
         world.record(aws, (another, OTHER), [])
+
+
+@pytest.mark.full
+def test_looking_back_is_measured_by_calls_time_memory_and_price() -> None:
+    savings, advise = lookback.look(default_executable(), 2, share=None)
+
+    assert (savings.action, savings.endpoints, savings.metrics) == ("savings", 2, 6)
+    assert (advise.action, advise.endpoints, advise.metrics) == ("advise", 1, 5)
+    assert savings.requests == 2 * advise.requests > 0
+    for row in (savings, advise):
+        # A cent for a thousand metrics, and what Lambda takes for the time.
+        assert row.metrics * 0.00001 < row.usd < row.metrics * 0.00001 + 0.001
+        assert min(row.calls, row.seconds, row.processor_seconds, row.peak_mib) > 0
+
+
+@pytest.mark.full
+def test_a_storm_is_over_when_every_endpoint_is_configured_late_as_it_may_be() -> None:
+    # Eight alarms, six of them too many at once: somebody has to wait.
+    found = storm.storm(default_executable(), endpoints=2, environments=2, rate=1.5)
+
+    assert found.configured + found.queued == 2
+    assert (found.unfinished, found.failed) == (0, 0)
+    assert found.throttled > 0
+    assert found.seconds > 2
 
 
 @pytest.fixture
