@@ -154,7 +154,7 @@ impl Function {
         Ok(match wanted {
             Wanted::Wake(_) => answer(Outcome::Waking(plans), pause, Some(stays_awake(pause))),
             Wanted::Sleep if has_step && self.was_left_without_a_way_to_wake(name, deadline).await? => {
-                let note = "what wakes it was taken away meanwhile, so it was given an instance again";
+                let note = "somebody took away what wakes it in the meantime, and it got an instance again";
                 answer(Outcome::Waking(plans), Pause::No, Some(note.to_owned()))
             }
             Wanted::Sleep => answer(Outcome::Sleeping(plans), Pause::No, None),

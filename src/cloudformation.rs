@@ -129,16 +129,16 @@ impl StackEvent {
     fn read(object: &Map<String, Value>) -> Result<Self, String> {
         let text = |key: &str| match object.get(key).and_then(Value::as_str) {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
-            _ => Err(format!("received a request of CloudFormation whose {key} is no text")),
+            _ => Err(format!("received a request from CloudFormation whose {key} is missing or not a string")),
         };
         let request = match text("RequestType")?.as_str() {
             "Create" => StackRequest::Create,
             "Update" => StackRequest::Update,
             "Delete" => StackRequest::Delete,
-            other => return Err(format!("received a request of CloudFormation of the unknown type {other:?}")),
+            other => return Err(format!("received a request from CloudFormation of the unknown type {other:?}")),
         };
         let response_url = ResponseUrl::new(&text("ResponseURL")?)
-            .ok_or("received a request of CloudFormation whose ResponseURL is no address of HTTPS")?;
+            .ok_or("received a request from CloudFormation whose ResponseURL is not an HTTPS address")?;
         let property = |key: &str| object.get("ResourceProperties")?.get(key)?.as_str().map(str::to_owned);
         Ok(Self {
             request,

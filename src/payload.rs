@@ -161,7 +161,7 @@ pub fn parse(payload: &Value, rules: &Rules) -> Result<Invocation, InvalidPayloa
 pub fn read_message(body: &str) -> Result<(Value, u32), InvalidPayload> {
     let mut payload: Value = match serde_json::from_str(body) {
         Ok(payload) => payload,
-        Err(error) => return invalid(format!("received a message that is no JSON: {error}")),
+        Err(error) => return invalid(format!("received a message that is not JSON: {error}")),
     };
     let put_off = payload.as_object_mut().and_then(|object| object.shift_remove(PUT_OFF));
     let times = put_off.as_ref().and_then(Value::as_u64).and_then(|times| u32::try_from(times).ok());
@@ -217,9 +217,9 @@ fn endpoint_name(value: Option<&Value>, place: &str) -> Result<EndpointName, Inv
         None => invalid(format!("{place} is missing")),
         Some(Value::String(name)) => match EndpointName::new(name) {
             Some(name) => Ok(name),
-            None => {
-                invalid(format!("{place} {name:?} is no name of an endpoint (1 to 63 letters, digits and hyphens)"))
-            }
+            None => invalid(format!(
+                "{place} {name:?} is not the name of an endpoint (1 to 63 letters, digits and hyphens)"
+            )),
         },
         Some(other) => invalid(format!("{place} is {}, not a string", kind_of(other))),
     }
@@ -361,8 +361,8 @@ fn batch(payload: &Value) -> Result<Invocation, InvalidPayload> {
     };
     match SqsEvent::deserialize(payload) {
         Ok(batch) if batch.records.iter().all(is_of_sqs) => Ok(Invocation::Batch(batch)),
-        Ok(_) => invalid("received records that are not of SQS"),
-        Err(error) => invalid(format!("received records that are no SQS batch: {error}")),
+        Ok(_) => invalid("received records that are not from SQS"),
+        Err(error) => invalid(format!("received records that are not an SQS batch: {error}")),
     }
 }
 

@@ -254,7 +254,7 @@ fn notes(window: Window, subject: &Subject, standing: Standing, hours: &Hours) -
         ));
     }
     if hours.strange > 0 {
-        notes.push(format!("{} values of its metrics are no counts, and were left out", hours.strange));
+        notes.push(format!("{} values of its metrics are not counts, and were left out", hours.strange));
     }
     match standing {
         Standing::InvalidTags => notes.push("its tags can't be read; the action explain says which".to_owned()),

@@ -99,12 +99,12 @@ pub fn put_off_failed(error: &Error) {
 
 /// A message has failed of which a copy is in the queue, so it isn't put back.
 pub fn copy_let_go(request_id: &str, endpoint: &EndpointName) {
-    tracing::info!(%endpoint, request_id, "the message is not put back: a copy that failed before it is still in the queue");
+    tracing::info!(%endpoint, request_id, "the message is dropped: a copy that failed earlier is still in the queue");
 }
 
 /// A deployment's defaults that can't all hold.
 pub fn default_gave_way(what: &str) {
-    tracing::warn!("{what}; the nearest value that goes holds instead");
+    tracing::warn!("{what}; the nearest legal value is used instead");
 }
 
 /// The one line of an invocation that ended with an answer.
@@ -140,7 +140,7 @@ pub fn removing(left: Option<&[String]>, problem: Option<&Error>) {
     let names = left.map(|left| left.join(" "));
     let problem = problem.map(tracing::field::display);
     if endpoints == Some(0) {
-        tracing::info!(endpoints, problem, "nothing of the function's is left");
+        tracing::info!(endpoints, problem, "nothing that the function made is left");
     } else {
         tracing::info!(endpoints, names, problem, "removing what the function made");
     }

@@ -161,7 +161,7 @@ fn an_action_that_isnt_understood_whole_is_refused() {
         (json!({ "action": "apply", "endpoint": null }), refused("\"endpoint\" is null, not a string")),
         (
             json!({ "action": "apply", "endpoint": "no name" }),
-            refused("\"endpoint\" \"no name\" is no name of an endpoint (1 to 63 letters, digits and hyphens)"),
+            refused("\"endpoint\" \"no name\" is not the name of an endpoint (1 to 63 letters, digits and hyphens)"),
         ),
         (json!({ "action": "sweep", "endpoint": "demo" }), unknown("endpoint", "sweep")),
         (json!({ "action": "savings", "endpoint": "demo" }), unknown("endpoint", "savings")),
@@ -175,7 +175,7 @@ fn an_action_that_isnt_understood_whole_is_refused() {
         (json!({ "action": "sleep", "endpoint": "demo", "force": 1 }), refused("\"force\" is a number, not a boolean")),
         (
             json!({ "action": "sweep", "after": "a/b" }),
-            refused("\"after\" \"a/b\" is no name of an endpoint (1 to 63 letters, digits and hyphens)"),
+            refused("\"after\" \"a/b\" is not the name of an endpoint (1 to 63 letters, digits and hyphens)"),
         ),
         (json!({ "action": "status", "after": 1 }), refused("\"after\" is a number, not a string")),
     ]);
@@ -220,7 +220,9 @@ fn an_event_that_doesnt_name_its_endpoint_is_refused() {
         (event(json!({ "EndpointName": { "S": "demo" } })), refused("detail.EndpointName is an object, not a string")),
         (
             event(json!({ "EndpointName": "-demo" })),
-            refused("detail.EndpointName \"-demo\" is no name of an endpoint (1 to 63 letters, digits and hyphens)"),
+            refused(
+                "detail.EndpointName \"-demo\" is not the name of an endpoint (1 to 63 letters, digits and hyphens)",
+            ),
         ),
     ]);
 }
@@ -395,13 +397,13 @@ fn a_batch_of_a_queue_is_understood_whole_or_refused() {
         json!([{ "body": "{}", "eventSource": "aws:sqs" }]),
     ] {
         let payload = json!({ "Records": records });
-        let want = refused("received records that are not of SQS");
+        let want = refused("received records that are not from SQS");
         assert_eq!(understood(&payload, &Rules::default()), want, "{payload}");
     }
     for records in [json!("none"), json!(null), json!([5])] {
         let payload = json!({ "Records": records });
         let problem = understood(&payload, &Rules::default()).unwrap_err();
-        assert!(problem.starts_with("received records that are no SQS batch: "), "{problem}");
+        assert!(problem.starts_with("received records that are not an SQS batch: "), "{problem}");
     }
     let nested = InvalidPayload::nested_batch().to_string();
     assert!(nested.starts_with("received an SQS batch inside an SQS message; accepted are "), "{nested}");
@@ -433,8 +435,8 @@ fn a_request_of_cloudformation_is_the_stacks() {
         request
     };
     assert_understood([
-        (request("Replace"), refused("received a request of CloudFormation of the unknown type \"Replace\"")),
-        (without("StackId"), refused("received a request of CloudFormation whose StackId is no text")),
+        (request("Replace"), refused("received a request from CloudFormation of the unknown type \"Replace\"")),
+        (without("StackId"), refused("received a request from CloudFormation whose StackId is missing or not a string")),
         (
             without("ResponseURL"),
             refused(
@@ -560,7 +562,7 @@ fn how_often_work_was_put_off_goes_with_it_and_changes_nothing_else() {
     assert_eq!(read_message("[1]"), Ok((json!([1]), 0)));
     assert_eq!(put_off_message(&json!("x"), 1), "\"x\"");
     let problem = read_message("{\"action\":").unwrap_err().to_string();
-    assert!(problem.starts_with("received a message that is no JSON: EOF while parsing"), "{problem}");
+    assert!(problem.starts_with("received a message that is not JSON: EOF while parsing"), "{problem}");
 }
 
 #[test]

@@ -75,16 +75,18 @@ impl WarmWindow {
             return Err("must be days, times and a time zone, such as MON-FRI 08:00-18:00 Europe/Berlin".to_owned());
         };
         let days = Days::parse(days).ok_or_else(|| {
-            format!("must begin with days such as MON-FRI, SAT or MON+WED+FRI, and {days:?} are none")
+            format!("must begin with days such as MON-FRI, SAT or MON+WED+FRI, but {days:?} is not that")
         })?;
         let (opens, closes) = times.split_once('-').and_then(|(opens, closes)| span(opens, closes)).ok_or_else(|| {
             format!(
-                "must have two different times such as 08:00-18:00, or 22:00-06:00 across midnight, or 00:00-24:00, and \
-                 {times:?} are none"
+                "must have two different times such as 08:00-18:00, or 22:00-06:00 across midnight, or 00:00-24:00, but \
+                 {times:?} is not that"
             )
         })?;
         let unknown = || {
-            format!("must end with a time zone of the IANA database such as Europe/Berlin or UTC, and {zone:?} is none")
+            format!(
+                "must end with a time zone of the IANA database such as Europe/Berlin or UTC, but {zone:?} is not one"
+            )
         };
         let zone = real_zone(zone).ok_or_else(unknown)?;
         Ok(Self { days, opens, closes, zone })
@@ -274,16 +276,16 @@ mod tests {
             ("", "such as MON-FRI 08:00-18:00 Europe/Berlin"),
             ("MON-FRI 08:00-18:00", "such as MON-FRI 08:00-18:00 Europe/Berlin"),
             ("MON-FRI 08:00-18:00 Europe/Berlin please", "such as"),
-            ("Mon-Fri 08:00-18:00 UTC", "\"Mon-Fri\" are none"),
+            ("Mon-Fri 08:00-18:00 UTC", "\"Mon-Fri\" is not that"),
             ("MON- 08:00-18:00 UTC", "days"),
             ("MON++TUE 08:00-18:00 UTC", "days"),
             ("MON-TUE-WED 08:00-18:00 UTC", "days"),
-            ("MON 8:00-18:00 UTC", "\"8:00-18:00\" are none"),
+            ("MON 8:00-18:00 UTC", "\"8:00-18:00\" is not that"),
             ("MON 08:00 UTC", "times"),
             ("MON 08:60-18:00 UTC", "times"),
             ("MON 24:00-06:00 UTC", "times"),
             ("MON 08:00-08:00 UTC", "two different times"),
-            ("MON 08:00-18:00 Europe/Berln", "\"Europe/Berln\" is none"),
+            ("MON 08:00-18:00 Europe/Berln", "\"Europe/Berln\" is not one"),
             ("MON 08:00-18:00 CET-1", "time zone"),
         ] {
             let problem = WarmWindow::parse(text).expect_err(text);

@@ -219,7 +219,7 @@ ACCEPTED = [
     '"Tag Change on Resource" of aws.tag',
     '"AWS API Call via CloudTrail" of aws.sagemaker',
 ]
-NO_NAME = "is no name of an endpoint (1 to 63 letters, digits and hyphens)"
+NO_NAME = "is not the name of an endpoint (1 to 63 letters, digits and hyphens)"
 
 BAD_PAYLOADS: dict[str, tuple[Any, str]] = {
     "null": (None, "received null"),

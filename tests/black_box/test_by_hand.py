@@ -437,7 +437,7 @@ def test_an_endpoint_that_loses_its_way_to_wake_meanwhile_gets_an_instance_again
     aws.faults = [Fault(SET, "throttle", when=is_at_rest_at_the_third)]
     answered = function.invoke(sleep())
     assert answered["outcome"] == "waking"
-    assert "taken away meanwhile" in answered["note"]
+    assert "took away what wakes it" in answered["note"]
     assert (len(asked), counts(aws)) == (3, (0, 1))
 
 

@@ -483,12 +483,12 @@ def test_an_answer_that_cannot_be_delivered_fails_the_invocation_so_that_lambda_
     ("change", "problem"),
     [
         ({"RequestType": "Stop"}, 'of the unknown type "Stop"'),
-        ({"ResponseURL": ABSENT}, "whose ResponseURL is no text"),
-        ({"ResponseURL": ""}, "whose ResponseURL is no text"),
-        ({"RequestId": None}, "whose RequestId is no text"),
-        ({"ResponseURL": "http://169.254.169.254/latest"}, "whose ResponseURL is no address of HTTPS"),
-        ({"ResponseURL": "ftp://example.com/"}, "whose ResponseURL is no address of HTTPS"),
-        ({"ResponseURL": 1}, "whose ResponseURL is no text"),
+        ({"ResponseURL": ABSENT}, "whose ResponseURL is missing or not a string"),
+        ({"ResponseURL": ""}, "whose ResponseURL is missing or not a string"),
+        ({"RequestId": None}, "whose RequestId is missing or not a string"),
+        ({"ResponseURL": "http://169.254.169.254/latest"}, "whose ResponseURL is not an HTTPS address"),
+        ({"ResponseURL": "ftp://example.com/"}, "whose ResponseURL is not an HTTPS address"),
+        ({"ResponseURL": 1}, "whose ResponseURL is missing or not a string"),
     ],
     ids=str,
 )

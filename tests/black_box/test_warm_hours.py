@@ -312,11 +312,11 @@ BAD_WINDOWS = {
     "08:00-18:00 Europe/Berlin": EXAMPLE,
     "MON-FRI 08:00-18:00 Europe/Berlin 2026": EXAMPLE,
     "Mon-Fri 08:00-18:00 UTC": "must begin with days such as MON-FRI, SAT or MON+WED+FRI, "
-    'and "Mon-Fri" are none',
+    'but "Mon-Fri" is not that',
     "MON-FRI 8-18 UTC": "must have two different times such as 08:00-18:00, or 22:00-06:00 across midnight, "
-    'or 00:00-24:00, and "8-18" are none',
+    'or 00:00-24:00, but "8-18" is not that',
     "MON-FRI 08:00-18:00 Mars/Phobos": "must end with a time zone of the IANA database such as Europe/Berlin "
-    'or UTC, and "Mars/Phobos" is none',
+    'or UTC, but "Mars/Phobos" is not one',
 }
 
 
