@@ -436,13 +436,13 @@ fn a_request_of_cloudformation_is_the_stacks() {
     };
     assert_understood([
         (request("Replace"), refused("received a request from CloudFormation of the unknown type \"Replace\"")),
-        (without("StackId"), refused("received a request from CloudFormation whose StackId is missing or not a string")),
+        (
+            without("StackId"),
+            refused("received a request from CloudFormation whose StackId is missing or not a string"),
+        ),
         (
             without("ResponseURL"),
-            refused(
-                "received an object with the keys \"RequestType\", \"StackId\", \"RequestId\", \"LogicalResourceId\", \
-                 \"ResourceType\", \"ResourceProperties\"",
-            ),
+            refused("received a request from CloudFormation whose ResponseURL is missing or not a string"),
         ),
     ]);
 }
