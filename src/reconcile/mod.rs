@@ -155,7 +155,7 @@ pub fn decide(
     };
     if request == Request::Remove || finishes_removal || unwanted.is_some() {
         let asked = if unwanted.is_none() { Asked::ByHand } else { Asked::ByTags };
-        let (plans, removal) = remove_all(endpoint, observed, asked);
+        let (plans, removal) = remove_all(rules, endpoint, observed, asked);
         return match unwanted {
             Some(reason) if plans.iter().all(|plan| plan.changes.is_empty()) => Decision::Skip(reason),
             _ => Decision::Remove(plans, removal),
@@ -213,6 +213,7 @@ fn leftovers(observed: &BTreeMap<VariantName, Scaling>, is_gone: impl Fn(&Varian
 }
 
 fn remove_all(
+    rules: &Rules,
     endpoint: &Endpoint,
     observed: &BTreeMap<VariantName, Scaling>,
     asked: Asked,
@@ -221,7 +222,7 @@ fn remove_all(
     let mut plans = Vec::new();
     for variant in &endpoint.variants {
         let scaling = observed.get(&variant.name).cloned().unwrap_or_default();
-        let (changes, removal) = remove(&scaling, standing(variant), asked);
+        let (changes, removal) = remove(&scaling, standing(rules, endpoint, variant), asked);
         if removal == Removal::AwaitsInstance {
             slowest = removal;
         }
@@ -231,8 +232,12 @@ fn remove_all(
     (plans, slowest)
 }
 
-fn standing(variant: &Variant) -> Standing {
-    if variant.is_at_zero() { Standing::AtZero } else { Standing::Running(variant.most_instances()) }
+fn standing(rules: &Rules, endpoint: &Endpoint, variant: &Variant) -> Standing {
+    if variant.is_at_zero() {
+        Standing::AtZero
+    } else {
+        Standing::Running { instances: variant.most_instances(), cold: rules.min_capacity(&endpoint.tags) }
+    }
 }
 
 /// What is left of a removal when all changes have been made [before the second look](before_the_second_look). `endpoint` is

@@ -197,11 +197,6 @@ pub(super) fn is_warm_start(name: &str) -> bool {
     name != REMOVAL_MARK && has_label(name, WARM_START)
 }
 
-/// Whether the scheduled action closes them.
-pub(super) fn is_warm_end(name: &str) -> bool {
-    has_label(name, WARM_END)
-}
-
 fn has_label(name: &str, owned: &str) -> bool {
     name.strip_prefix(owned).is_some_and(|label| label.is_empty() || label.starts_with('.'))
 }

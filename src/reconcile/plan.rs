@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::endpoint::Tags;
-use super::names::{AlarmKind, PolicyName, REMOVAL_MARK, VariantName, is_warm_end, is_warm_start};
+use super::names::{AlarmKind, PolicyName, REMOVAL_MARK, VariantName, is_warm_start};
 use super::scaling::{Alarm, ForeignKind, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Suspended};
 use super::settings::Pause;
 
@@ -150,8 +150,11 @@ pub enum Removal {
 /// How a variant stands when the function leaves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// With so many instances, counting those on their way.
-    Running(i32),
+    /// With so many instances, counting those on their way. `cold` is its `MinCapacity` outside the warm hours.
+    Running {
+        instances: i32,
+        cold: i32,
+    },
     AtZero,
     /// The variant, or its whole endpoint, is gone or going.
     Gone,
@@ -178,8 +181,8 @@ pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (V
         (Some(target), _) if !observed.foreign.is_empty() => {
             let ours = Scaling { foreign: BTreeSet::new(), ..observed.clone() };
             changes = configure(&ours, &Scaling::default(), None);
-            if let Standing::Running(instances) = standing {
-                let left = left_behind(observed, target, instances);
+            if let Standing::Running { instances, cold } = standing {
+                let left = left_behind(observed, target, instances, cold);
                 // A suspension of ours holds the instances until what is ours has gone.
                 let place =
                     if left.suspended == target.suspended { 0 } else { before_the_second_look(&changes).0.len() };
@@ -198,6 +201,9 @@ pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (V
 
 /// Starts an instance for a variant at zero, so that it can be left. Registered again even where `MinCapacity` is 1
 /// already, and anew where somebody deregistered the target: it is the call that makes AWS look at the capacity.
+///
+/// What a removal by hand waits for is written down first: where that is refused, nothing has changed, and where the rest is
+/// refused, the next event goes on from the note. Only where nothing wakes the variant any more, the instance matters more.
 pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
     let raised = match &observed.target {
         Some(target) => ScalableTarget {
@@ -211,22 +217,19 @@ pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
     let mut changes = vec![Change::RegisterScalableTarget(raised)];
     let (name, action) = removal_mark();
     if asked == Asked::ByHand && observed.actions.get(&name) != Some(&action) {
-        changes.push(Change::PutScheduledAction(name, action));
+        let place = if observed.can_wake() { 0 } else { changes.len() };
+        changes.insert(place, Change::PutScheduledAction(name, action));
     }
     changes
 }
 
 /// A scalable target that another owner goes on using, without what was ours: our suspension, our warm `MinCapacity`. It
 /// can no longer reach zero, as nothing would wake it, and no instance is cut off by registering it.
-fn left_behind(observed: &Scaling, target: &ScalableTarget, instances: i32) -> ScalableTarget {
-    let has_action =
-        |is_of: fn(&str) -> bool, min| observed.actions.iter().any(|(name, it)| is_of(name) && it.min_capacity == min);
-    let cold = observed.actions.iter().find(|(name, _)| is_warm_end(name)).map(|(_, action)| action.min_capacity);
-    let min_capacity = match cold {
-        Some(cold) if has_action(is_warm_start, target.min_capacity) => cold,
-        _ => target.min_capacity,
-    };
-    let min_capacity = min_capacity.max(1);
+fn left_behind(observed: &Scaling, target: &ScalableTarget, instances: i32, cold: i32) -> ScalableTarget {
+    // Not by the end of a window, as one that never closes has none.
+    let is_warm =
+        observed.actions.iter().any(|(name, it)| is_warm_start(name) && it.min_capacity == target.min_capacity);
+    let min_capacity = if is_warm { cold.min(target.min_capacity) } else { target.min_capacity }.max(1);
     let suspended = without_ours(target.suspended);
     if min_capacity == target.min_capacity && suspended == target.suspended {
         return target.clone();
@@ -430,7 +433,7 @@ mod tests {
 
     #[test]
     fn removing_deregisters_first_and_deletes_alarms_last() {
-        for standing in [Standing::Running(1), Standing::Gone] {
+        for standing in [Standing::Running { instances: 1, cold: 0 }, Standing::Gone] {
             assert_eq!(
                 remove(&configured(), standing, Asked::ByTags),
                 (vec![Change::DeregisterScalableTarget, own_alarms()], Removal::Complete),
@@ -468,7 +471,10 @@ mod tests {
     #[test]
     fn a_removal_by_hand_is_written_down_once() {
         let (changes, _) = remove(&shared(), Standing::AtZero, Asked::ByHand);
-        assert_eq!(words(&changes), ["register 1", REMOVAL_MARK]);
+        assert_eq!(words(&changes), [REMOVAL_MARK, "register 1"]);
+        let deregistered = Scaling { target: None, policies: BTreeMap::new(), ..configured() };
+        let (changes, _) = remove(&deregistered, Standing::AtZero, Asked::ByHand);
+        assert_eq!(words(&changes), ["register 1", REMOVAL_MARK], "an action needs a target");
         let (name, action) = removal_mark();
         let marked = Scaling { actions: BTreeMap::from([(name, action)]), ..configured() };
         assert!(is_leaving(&marked) && !is_leaving(&configured()));
@@ -477,28 +483,40 @@ mod tests {
 
     #[test]
     fn a_target_that_another_owner_uses_stays_and_can_no_longer_reach_zero() {
-        let (changes, _) = remove(&shared(), Standing::Running(1), Asked::ByTags);
+        let (changes, _) = remove(&shared(), Standing::Running { instances: 1, cold: 0 }, Asked::ByTags);
         assert_eq!(changes, [&[raised()], &own_policies_and_alarms()[..]].concat());
     }
 
     #[test]
     fn a_target_that_another_owner_uses_loses_what_was_ours_and_no_instance() {
-        let mut settings = Settings { min_capacity: 0, warm_capacity: 3, ..Settings::default() };
-        settings.set(Key::WarmHours, "MON 08:00-18:00 UTC", 100).unwrap();
-        let theirs = |min_capacity, suspended| Scaling {
+        let settings = |hours: &str| {
+            let mut settings = Settings { min_capacity: 0, warm_capacity: 3, ..Settings::default() };
+            settings.set(Key::WarmHours, hours, 100).unwrap();
+            settings
+        };
+        let (office, always) = (settings("MON 08:00-18:00 UTC"), settings("MON-SUN 00:00-24:00 UTC"));
+        let theirs_beside = |settings: &Settings, min_capacity, suspended| Scaling {
             target: Some(ScalableTarget { suspended, ..target(min_capacity, 5) }),
             foreign: shared().foreign,
-            ..wanted(&settings, &Scaling::default(), 1)
+            ..wanted(settings, &Scaling::default(), 1)
         };
+        let theirs = |min_capacity, suspended| theirs_beside(&office, min_capacity, suspended);
+        let running = Suspended::default();
+        assert_eq!(theirs_beside(&always, 3, running).actions.len(), 1, "it has no end");
         let odd = Suspended { scale_in: false, scale_out: true, scheduled: false };
-        for (observed, instances, want) in [
-            (theirs(3, Suspended::default()), 3, Some(target(1, 5))),
-            (theirs(2, Suspended::default()), 3, None),
-            (theirs(2, Pause::All.suspended()), 3, Some(target(2, 5))),
-            (theirs(2, Pause::ScaleIn.suspended()), 7, Some(target(2, 7))),
-            (theirs(0, odd), 1, Some(ScalableTarget { suspended: odd, ..target(1, 5) })),
+        for (observed, instances, cold, want) in [
+            (theirs(3, running), 3, 0, Some(target(1, 5))),
+            (theirs(3, running), 3, 2, Some(target(2, 5))),
+            (theirs(3, running), 3, 4, None),
+            (theirs_beside(&always, 3, running), 3, 0, Some(target(1, 5))),
+            (theirs_beside(&always, 3, running), 6, 2, Some(target(2, 6))),
+            (theirs_beside(&always, 2, running), 3, 0, None),
+            (theirs(2, running), 3, 0, None),
+            (theirs(2, Pause::All.suspended()), 3, 0, Some(target(2, 5))),
+            (theirs(2, Pause::ScaleIn.suspended()), 7, 0, Some(target(2, 7))),
+            (theirs(0, odd), 1, 0, Some(ScalableTarget { suspended: odd, ..target(1, 5) })),
         ] {
-            let (changes, _) = remove(&observed, Standing::Running(instances), Asked::ByTags);
+            let (changes, _) = remove(&observed, Standing::Running { instances, cold }, Asked::ByTags);
             let registered = changes.iter().find_map(|change| {
                 if let Change::RegisterScalableTarget(target) = change { Some(target.clone()) } else { None }
             });

@@ -391,6 +391,16 @@ impl Rules {
         }
     }
 
+    /// The `MinCapacity` outside the warm hours, whether the tags ask for the function or not.
+    pub(super) fn min_capacity(&self, tags: &Tags) -> i32 {
+        let mut settings = self.defaults.clone();
+        if let Some((_, value)) = self.own_tags(tags).find(|(key, _)| *key == Key::MinCapacity.as_str()) {
+            // What can't be read is as if it weren't there.
+            _ = settings.set(Key::MinCapacity, value, self.capacity_limit);
+        }
+        settings.min_capacity
+    }
+
     fn unknown(&self, name: &str) -> String {
         let known = Key::ALL.map(Key::as_str).join(", ");
         format!("is not a setting; did you mean {}{}? Known settings: {known}", self.tag_prefix, Key::nearest(name))

@@ -171,8 +171,9 @@ fn a_removal_that_the_tags_dont_ask_for_is_written_down_while_it_waits() {
         let Decision::Remove(plans, Removal::AwaitsInstance) = decided(request, Some(demo), &of(configured())) else {
             panic!("{:?}", demo.tags)
         };
-        assert!(matches!(plans[0].changes[0], Change::RegisterScalableTarget(_)), "{plans:?}");
-        plans[0].changes.iter().any(|change| matches!(change, Change::PutScheduledAction(..)))
+        // The note comes first: where it is refused, nothing has changed.
+        assert!(matches!(plans[0].changes.last(), Some(Change::RegisterScalableTarget(_))), "{plans:?}");
+        matches!(plans[0].changes[0], Change::PutScheduledAction(..))
     };
     assert!(is_written_down(&endpoint(0, ENABLED), Request::Remove));
     assert!(is_written_down(&endpoint(0, &[("max-capcity", "2")]), Request::Remove), "mended, they would ask for it");
@@ -334,7 +335,7 @@ fn what_is_left_of_a_removal_goes_by_the_second_look() {
 #[test]
 fn an_endpoint_that_has_fallen_asleep_between_the_looks_is_raised_with_what_is_left() {
     let raised = |demo: &Endpoint, observed: &Scaling| {
-        let (changes, _) = remove(observed, Standing::Running(1), Asked::ByTags);
+        let (changes, _) = remove(observed, Standing::Running { instances: 1, cold: 0 }, Asked::ByTags);
         let plans = [VariantPlan { variant: name("AllTraffic"), changes }];
         let again = Endpoint { tags: demo.tags.clone(), ..endpoint(0, &[]) };
         let (rests, removal) =

@@ -42,6 +42,7 @@ from local.faults import Fault
 from local.runtime import Function
 
 OPTED_OUT = {f"{PREFIX}enabled": "false"}
+SET = "UpdateEndpointWeightsAndCapacities"
 READS = [
     "DescribeEndpoint",
     "DescribeAlarms",
@@ -113,6 +114,21 @@ def to_be_taken_over_at_zero(aws: LocalAws, function: Function) -> None:
 def at_zero(aws: LocalAws, function: Function) -> None:
     configured(aws, function)
     aws.set_instances("demo", 0)
+
+
+def deregistered_at_zero(aws: LocalAws, function: Function) -> None:
+    at_zero(aws, function)
+    autoscaling(aws, "deregister_scalable_target")
+
+
+def idle(aws: LocalAws, function: Function) -> None:
+    configured(aws, function)
+    aws.publish_backlog("demo", 0)
+
+
+def idle_and_deregistered(aws: LocalAws, function: Function) -> None:
+    idle(aws, function)
+    autoscaling(aws, "deregister_scalable_target")
 
 
 def opted_out(aws: LocalAws, function: Function) -> None:
@@ -239,21 +255,28 @@ WORKS = {
     "remove": Work(configured, REMOVING, NOTHING, remove()),
     "remove at zero": Work(
         at_zero,
-        ["RegisterScalableTarget", "PutScheduledAction"],
+        ["PutScheduledAction", "RegisterScalableTarget"],
         {**scaling(target=capacity(1)), "actions": {VARIANT: REMOVAL_MARK}},
         remove(),
     ),
     "remove once raised": Work(removed_at_zero_and_raised, REMOVING, NOTHING, remove()),
+    "wake": Work(at_zero, [SET], scaling(), {"action": "wake", "endpoint": "demo"}),
+    "wake what has drifted": Work(
+        deregistered_at_zero, [*CONFIGURING, SET], scaling(), {"action": "wake", "endpoint": "demo"}
+    ),
+    "sleep": Work(idle, [SET], scaling(), {"action": "sleep", "endpoint": "demo"}),
+    "sleep what has drifted": Work(
+        idle_and_deregistered, [*CONFIGURING, SET], scaling(), {"action": "sleep", "endpoint": "demo"}
+    ),
     "clean up after a deletion": Work(
         deleted_with_its_target_left, REMOVING, NOTHING, state_change(status="DELETING")
     ),
 }
 
 EVERY_WRITE = [
-    pytest.param(work, index, id=f"{name}: {index + 1} {operation}")
+    pytest.param(work, index, id=f"{name}: {index + 1} {work.writes[index]}")
     for name, work in WORKS.items()
-    for index, operation in enumerate(work.writes)
-    if operation != "PutScheduledAction"
+    for index in range(len(work.writes))
 ]
 
 
@@ -332,8 +355,9 @@ def test_a_write_that_is_denied_fails_the_invocation_and_strands_nothing_and_the
     assert written(aws) == []
 
 
-def test_a_removal_at_zero_that_cannot_be_noted_down_is_finished_when_asked_for_once_the_instance_runs(
-    aws: LocalAws, function: Function
+@pytest.mark.parametrize("next_payload", [EVENT, remove()], ids=["event", "remove"])
+def test_a_removal_at_zero_that_cannot_be_noted_down_leaves_everything_as_it_was(
+    aws: LocalAws, function: Function, next_payload: Json
 ) -> None:
     at_zero(aws, function)
     aws.faults = [Fault("PutScheduledAction", "access_denied", 1)]
@@ -342,14 +366,33 @@ def test_a_removal_at_zero_that_cannot_be_noted_down_is_finished_when_asked_for_
     error = failure(function, remove())
 
     assert error.error_type == "AccessDenied"
-    assert re.fullmatch(ACCESS_DENIED.format(operation="PutScheduledAction"), error.message), error.message
-    assert written(aws) == ["RegisterScalableTarget", "PutScheduledAction"]
-    assert ours(aws) == scaling(target=capacity(1))
+    assert written(aws) == ["PutScheduledAction"]
+    assert ours(aws) == scaling()
     assert stranded(aws) == []
 
-    assert function.invoke(remove()) == skipped("not-in-service")
+    aws.clear_calls()
+    if next_payload == EVENT:
+        assert function.invoke(EVENT)["outcome"] == "unchanged"
+        assert written(aws) == []
+    else:
+        assert function.invoke(remove())["outcome"] == "removing"
+        aws.settle()
+        assert function.invoke(EVENT)["outcome"] == "removed"
+        assert ours(aws) == NOTHING
+
+
+def test_a_removal_at_zero_of_which_only_the_note_was_written_is_finished_by_events(
+    aws: LocalAws, function: Function
+) -> None:
+    at_zero(aws, function)
+    aws.faults = [Fault("RegisterScalableTarget", "access_denied", 1)]
+    assert failure(function, remove()).error_type == "AccessDenied"
+    assert ours(aws) == {**scaling(), "actions": {VARIANT: REMOVAL_MARK}}
+    assert stranded(aws) == []
+
+    assert function.invoke(EVENT)["outcome"] == "removing"
     aws.settle()
-    assert function.invoke(remove())["outcome"] == "removed"
+    assert function.invoke(EVENT)["outcome"] == "removed"
     assert ours(aws) == NOTHING
 
 

@@ -49,7 +49,6 @@ OPTED_OUT = {f"{PREFIX}enabled": "false"}
 REMOVING = [DEREGISTERED, delete_alarms()]
 REMOVAL_MARK = "scale-to-zero-warm-start..removing"
 LEAVING = [
-    registered(1),
     {
         "change": "put-scheduled-action",
         "scheduledActionName": REMOVAL_MARK,
@@ -57,6 +56,7 @@ LEAVING = [
         "timezone": "UTC",
         "minCapacity": 1,
     },
+    registered(1),
 ]
 
 Start = Callable[..., Function]

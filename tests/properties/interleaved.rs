@@ -87,6 +87,36 @@ proptest! {
         prop_assert!(instances > 0, "{removal:?}: {rests:?}");
     }
 
+    /// The note of it comes first. Without it nothing has begun; with it events go on, whatever else was refused.
+    #[test]
+    fn a_removal_by_hand_that_is_cut_off_at_zero_has_not_begun_or_is_finished_by_events(
+        tags in good_tags(), calls in 0..3usize
+    ) {
+        let mut account = Account::with_endpoint("AllTraffic", 1, tags);
+        account.settle(&rules(), |_, _| {});
+        let variant = variant_name("AllTraffic");
+        prop_assume!(account.observed(&variant).can_wake());
+        account.endpoint = Some((variant, 0));
+        let before = account.clone();
+        account.invoke(Request::Remove, &rules(), calls, |account, change| {
+            assert!(!account.is_stranded(), "stranded by {change:?}");
+        });
+        if calls == 0 {
+            prop_assert_eq!(account, before);
+            return Ok(());
+        }
+        // Once it is finished, the next event would follow the tags.
+        for _ in 0..2 {
+            if !account.ours().is_empty() {
+                account.invoke(Request::Event, &rules(), usize::MAX, |account, change| {
+                    assert!(!account.is_stranded(), "stranded by {change:?}");
+                });
+            }
+        }
+        prop_assert_eq!(account.ours(), Vec::<String>::new());
+        prop_assert!(account.endpoint.is_some_and(|(_, instances)| instances > 0), "it is left without an instance");
+    }
+
     /// As long as AWS has no capacity, each look asks again, and whatever could wake the endpoint still can.
     #[test]
     fn a_start_that_fails_is_asked_for_again_and_the_way_to_wake_stays(mut account in any_account(good_tags())) {
