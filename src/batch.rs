@@ -1,4 +1,4 @@
-//! Work of the queue: batches of messages, what is put off by a message, and copies that are let go.
+//! Work of the queue: batches of messages, work that a message puts off, and copies of failed messages that are dropped.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,12 +14,12 @@ use crate::payload::{self, FleetVerb, Invocation, Verb};
 use crate::reconcile::EndpointName;
 use crate::telemetry;
 
-/// How often work is put off before it counts as failed. With the delays below that is an hour and a half on average:
-/// longer than AWS's rates keep anything waiting that the queue's concurrency lets through.
+/// How often work is put off before it counts as failed. With the delays below that is an hour and a half on average. AWS's rate
+/// limits delay nothing for so long that the queue's concurrency lets through.
 const MOST_TIMES_PUT_OFF: u32 = 12;
 
-/// Seconds of the first delay, doubled with each further one up to the longest that SQS takes. Their jitter keeps what was
-/// refused together from coming back together.
+/// Seconds of the first delay. Each further one is twice as long, up to the longest that SQS takes. The jitter keeps messages
+/// that were refused together from coming back together.
 const SHORTEST_DELAY: u64 = 10;
 const LONGEST_FIRST_DELAY: u64 = 60;
 const LONGEST_DELAY: u64 = 900;
@@ -29,7 +29,7 @@ const MOST_DOUBLINGS: u32 = 5;
 /// which is an hour and a half with the longest time-out.
 const STANDS_FOR_COPIES: Duration = Duration::from_hours(3);
 
-/// Whoever brought a payload.
+/// Who brought a payload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'a> {
     /// A person, who waits for the answer.
@@ -66,17 +66,17 @@ impl Origin<'_> {
     }
 }
 
-/// The message that has failed last and went back to the queue, for each endpoint of which there is one.
+/// For each endpoint, the message that failed last and went back to the queue.
 ///
-/// A sweep can't know that what it finds was found before and can't be done, and hands it over again every quarter of an
-/// hour. A copy that fails as well says nothing new, so it isn't put back. This is a memory of one process, and a guess:
-/// where it is lost, a few copies more go round.
+/// A sweep can't know that an earlier sweep found the same work and that it fails. It hands the work over again every quarter of
+/// an hour. A copy that fails as well says nothing new, and isn't put back. This is the memory of one process, and a guess: if
+/// it is lost, a few more copies go round.
 pub(crate) type FailedWork = Mutex<HashMap<EndpointName, (String, Instant)>>;
 
 impl Function {
-    /// Each message by itself and one after the other, as the queue's concurrency is what keeps to AWS's rate limits.
-    /// Each gets its share of the time, so that one which hangs takes nothing from those behind it. A message that failed
-    /// goes back to the queue, and in the end to the queue of dead letters.
+    /// Handles the messages one after the other, because the queue's concurrency is what keeps to AWS's rate limits. Each gets
+    /// its share of the time, so that one which hangs takes nothing from those behind it. A failed message goes back to the
+    /// queue, and in the end to the queue of dead letters.
     pub(crate) async fn handle_batch(
         &self,
         batch: &SqsEvent,
@@ -123,7 +123,7 @@ impl Function {
         false
     }
 
-    /// Work that AWS was too busy for goes to the queue, whose concurrency is the brake. `None` where it can't.
+    /// Puts work that AWS was too busy for into the queue, whose concurrency is the brake. `None` if that isn't possible.
     pub(crate) async fn put_off(
         &self,
         invocation: &Invocation,

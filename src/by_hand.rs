@@ -1,4 +1,4 @@
-//! What a person asks by hand: how endpoints stand, and instances now or no longer.
+//! What a person asks for by hand: how endpoints stand, and to wake them or put them to sleep now.
 
 use std::time::Duration;
 
@@ -166,8 +166,8 @@ impl Function {
         Ok(self.aws.observe(name, &self.config.rules, &hints).await?)
     }
 
-    /// Looks once more at what wakes an endpoint that was just put to sleep. Whoever took it away saw an instance running,
-    /// and has left nothing that would look again; so the endpoint gets that instance back as soon as AWS lets it.
+    /// Looks once more at what wakes an endpoint that was just put to sleep. Somebody who took it away meanwhile saw a running
+    /// instance, and nobody else would look again. The endpoint then gets an instance as soon as AWS allows it.
     async fn was_left_without_a_way_to_wake(
         &self,
         name: &EndpointName,
@@ -212,7 +212,7 @@ fn one_instance_each(endpoint: &Endpoint) -> Vec<VariantPlan> {
     raised.map(|it| VariantPlan { variant: it.name.clone(), changes: vec![Change::SetDesiredInstances(1)] }).collect()
 }
 
-/// What whoever wakes an endpoint should know.
+/// What a person who wakes an endpoint should know.
 fn stays_awake(pause: Pause) -> String {
     match pause {
         Pause::ScaleIn => "it stays awake while its tag pause is scale-in".to_owned(),

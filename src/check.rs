@@ -1,4 +1,5 @@
-//! Whether the stack works as it is deployed: its parameters together, and each read that its function is granted.
+//! Whether the stack works as it is deployed: whether its parameters go together, and whether each read that its function is
+//! granted is allowed.
 
 use crate::cloudformation::Verdict;
 
@@ -11,13 +12,13 @@ pub struct CheckedRead {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadFinding {
-    /// AWS answered, be it that there is nothing of that name.
+    /// AWS answered, if only that there is nothing of that name.
     Allowed,
     /// AWS refuses it to the function's role.
     Denied(String),
     /// AWS could not be asked, or refuses the request as it is.
     Failed(String),
-    /// AWS was too busy to say: no reason to fail a deployment.
+    /// AWS was too busy to answer. That is no reason to fail a deployment.
     Unknown(String),
 }
 

@@ -37,7 +37,7 @@ impl StackRequest {
     }
 }
 
-/// Where the answer goes. Whoever knows the address may answer in our place, so it is never shown.
+/// Where the answer goes. Anybody who knows the address may answer in our place. It is therefore never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ResponseUrl {
     origin: String,
@@ -151,8 +151,8 @@ impl StackEvent {
         })
     }
 
-    /// Whether it asks to delete what could never be created, or whose creation nobody waited for. Where another resource
-    /// of a new stack fails while this one is being created, CloudFormation deletes it at once, by a name that it makes up of
+    /// Whether it asks to delete what could never be created, or whose creation CloudFormation gave up. If another resource of a
+    /// new stack fails while this one is being created, CloudFormation deletes it at once, by a name that it makes up of
     /// the stack's and the resource's (<https://github.com/aws/aws-cdk/pull/36951>).
     #[must_use]
     pub fn is_about_a_failed_creation(&self) -> bool {

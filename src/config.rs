@@ -17,22 +17,22 @@ const MOST_TAGS: usize = 50;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub rules: Rules,
-    /// Defaults that are good by themselves and don't go together. The nearest that does holds in their place: CloudFormation
+    /// Defaults that are legal by themselves but don't go together. The nearest legal value is used instead: CloudFormation
     /// can't compare parameters, and a function that stopped would leave every endpoint alone.
     pub given_way: Vec<BadVariable>,
     /// The queue that a sweep fans out to; without it a sweep does its work itself.
     pub work_queue_url: Option<String>,
     /// Whether metrics are written.
     pub metrics: bool,
-    /// Whether the function keeps the status tag. If not, it takes none away either, for it has no part in tags then.
+    /// Whether the function keeps the status tag. If not, it takes none away either: it then writes no tags at all.
     pub status_tag: bool,
     /// What becomes of everything that the function made when its stack is deleted.
     pub on_delete: OnDelete,
     /// Whether what happens to endpoints is told on EventBridge.
     pub events: bool,
-    /// The keys of the endpoint's tags that go along to what is made for it.
+    /// The keys of the endpoint's tags that are copied to what the function makes for it.
     pub copy_tags: Vec<String>,
-    /// Of the waits between attempts.
+    /// How the waits between attempts are drawn.
     pub pace: Pace,
 }
 

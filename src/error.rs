@@ -1,5 +1,5 @@
-//! What an invocation can fail with. A failed invocation is one that another try may mend, or that somebody has to see
-//! in the failure queue; an endpoint that can't be managed as its tags say is an answer instead.
+//! What an invocation can fail with. An invocation fails if another try may mend it, or if somebody has to see it in the failure
+//! queue. That an endpoint can't be managed as its tags say is no failure, but an answer.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether AWS was too busy for it: later, the very same will do.
+    /// Whether AWS was too busy. The same work succeeds later.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         match self {
@@ -53,7 +53,7 @@ impl Error {
         }
     }
 
-    /// Fixed names: alarms and whoever empties a failure queue go by them.
+    /// Fixed names. Alarms rest on them, and people who empty a failure queue.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match self {

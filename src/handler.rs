@@ -124,7 +124,7 @@ impl Function {
             Some(name) => format!("endpoint {name}"),
             None => "all endpoints".to_owned(),
         };
-        // Boxed, for futures so many layers deep are too much for the compiler, and cheaper to move.
+        // Boxed: futures so many layers deep are too much for the compiler, and a box is cheaper to move.
         let reply = Box::pin(self.reply(invocation, deadline));
         let Some(limit) = deadline else {
             return reply.await;
@@ -221,7 +221,7 @@ impl Function {
         Ok(answer)
     }
 
-    /// A policy whose alarms AWS doesn't give back is put once more in the life of this process, and not for ever.
+    /// A policy that has lost AWS's alarms is put again, but only once in the life of this process.
     fn leave_what_stays_lost(&self, observed: &mut Observed, verb: Verb) {
         let mut put_again = self.put_again.lock().unwrap_or_else(PoisonError::into_inner);
         for (variant, scaling) in &mut observed.scaling {
@@ -236,7 +236,7 @@ impl Function {
         }
     }
 
-    /// Warm hours that AWS refuses are their tags' problem: another try would be refused as well.
+    /// Warm hours that AWS refuses are a problem of their tags: AWS would refuse another try as well.
     fn problems_of(&self, refused: &[Refused], endpoint: Option<&Endpoint>) -> Vec<Problem> {
         let mut problems: Vec<Problem> = Vec::new();
         for Refused { label, message } in refused {

@@ -18,7 +18,7 @@ use serde_json::Value;
 async fn main() -> ExitCode {
     telemetry::start(env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
     let config = match Config::read(|name| env::var(name).ok()) {
-        // CloudFormation waits to hear why, and a function that stopped here couldn't tell.
+        // CloudFormation waits for an answer, and a function that stops here can't give one.
         Err(error) if !error.is_of_stack => return refuse_to_start(&error).await,
         config => config,
     };

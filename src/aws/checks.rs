@@ -1,4 +1,4 @@
-//! Each read of the function once, as small as it can be: is it allowed, and can the service be reached from here?
+//! Makes each read of the function once, as small as it can be: is it allowed, and can the service be reached from here?
 
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +17,7 @@ use crate::reconcile::ALARM_PREFIX;
 /// In error messages, what these reads are for.
 const RESOURCE: &str = "the check of the stack";
 
-/// Of these, AWS answers that they don't exist, or that we may not ask.
+/// Names for which AWS answers that they don't exist, or that we may not ask.
 const NO_ENDPOINT: &str = "scale-to-zero-no-such-endpoint";
 const NO_CONFIG: &str = "scale-to-zero-no-such-endpoint-config";
 
@@ -31,8 +31,8 @@ struct Sample {
 impl Aws {
     /// Makes each of these reads once, and says what came of it. One without an answer after `limit` has failed.
     ///
-    /// The endpoint that is read is the first in the Region. Without any, `DescribeEndpoint` is asked of one that doesn't
-    /// exist, and `ListTags`, which takes an ARN, is left out. So is the queue where there is none.
+    /// It reads the first endpoint of the Region. If there is none, it asks `DescribeEndpoint` about one that doesn't exist, and
+    /// leaves out `ListTags`, which takes an ARN. It leaves out the queue if there is none.
     pub async fn check(
         &self,
         reads: &[Read],

@@ -1,4 +1,4 @@
-//! A failed AWS call, said in one line, and what its error code means to us.
+//! A failed AWS call in one line, and what its error code means to us.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -86,13 +86,13 @@ impl ApiErrorKind {
         }
     }
 
-    /// What a refusal hands on of another service. Application Auto Scaling answers CloudWatch's throttling and denials
-    /// as a `FailedResourceAccessException` with the whole of CloudWatch's error in its message (reported for
+    /// The error of another service that a refusal passes on. Application Auto Scaling answers CloudWatch's throttling and
+    /// denials as a `FailedResourceAccessException` with the whole of CloudWatch's error in its message (reported for
     /// `PutScalingPolicy` and `DescribeScalingPolicies`: hashicorp/terraform-provider-aws#1428, aws/aws-sdk-go#1472),
     /// and what its caller lacks as a `ValidationException`
     /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html>).
     ///
-    /// What is looked for has a blank in it, so that no name of an endpoint can be taken for it.
+    /// Each pattern has a blank in it, so that no endpoint's name can match it.
     fn of_wrapped(message: &str) -> Option<Self> {
         let inner = message.split_once("Error Code: ").map(|(_, rest)| {
             let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
@@ -187,7 +187,7 @@ impl ApiError {
             (None, Some(401), None) => (ApiErrorKind::NotAuthenticated, message),
             (None, Some(403), None) => (ApiErrorKind::AccessDenied, message),
             (None, Some(429), None) => (ApiErrorKind::Throttled, message),
-            // Of AWS, and in no form that could be understood.
+            // From AWS, but in a form that nobody could understand.
             (None, Some(200..=299 | 500..), None) => (ApiErrorKind::ServerError, message),
             (None, Some(_), None) => (ApiErrorKind::Rejected, message),
             (None, None, None) if has_no_credentials(error) => (ApiErrorKind::NotAuthenticated, message),
@@ -226,7 +226,7 @@ impl ApiError {
         }
     }
 
-    /// For a part of a request that was refused by itself.
+    /// For a part of a request that AWS refused by itself.
     pub(super) fn refused(operation: &'static str, resource: &str, code: &str, message: &str) -> Self {
         Self {
             operation,

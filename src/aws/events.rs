@@ -1,4 +1,4 @@
-//! EventBridge: what is told to others about endpoints, on the default bus.
+//! EventBridge: events about endpoints for others, on the default bus.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{ApiError, Aws, Observed};
 /// The source of every event that the function puts. The template's rules listen to none of it.
 const SOURCE: &str = "sagemaker-scale-to-zero";
 
-/// Of all attempts. What is told is worth no more of an invocation's time.
+/// The time for all attempts. An event is worth no more of an invocation's time.
 const LONGEST_PUT: Duration = Duration::from_secs(3);
 
 impl Aws {

@@ -1,5 +1,5 @@
-//! Answers that aren't AWS's: a proxy's page, a firewall's, those of a wrong endpoint URL. The SDK takes an answer with
-//! HTTP 200 for success where the operation has no output, whatever the answer says.
+//! Answers that don't come from AWS: the page of a proxy or firewall, or what a wrong endpoint URL answers. If an operation has
+//! no output, the SDK takes every answer with HTTP 200 for success, whatever it says.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;

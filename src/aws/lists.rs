@@ -1,8 +1,9 @@
-//! Lists as AWS answers them: in pages, and always as a list, with nothing in it where there is nothing (so it is recorded for
-//! `ListTags`, `DescribeScalableTargets`, `DescribeScalingPolicies` and `DescribeAlarms`, and no recording of another operation
-//! lacks it). An answer without the list says nothing. Taken for "there is none", it would opt an endpoint out, or let another
-//! owner's policies be overlooked. Where its model says that a list is always there, the SDK puts an empty one in its place, as for
-//! `ListEndpoints`: whatever follows from that, `DescribeEndpoint` is asked first.
+//! Lists as AWS answers them: in pages, and always as a list, which is empty if there is nothing. (That is recorded for
+//! `ListTags`, `DescribeScalableTargets`, `DescribeScalingPolicies` and `DescribeAlarms`, and no recording of another
+//! operation lacks the list.) An answer without the list says nothing. If it were taken for "there is none", it would opt an
+//! endpoint out, or another owner's policies would be overlooked. If AWS's model says that a list is always there, as for
+//! `ListEndpoints`, the SDK puts an empty one in the place of a missing one. Before anything follows from that,
+//! `DescribeEndpoint` is asked.
 
 use std::error::Error as StdError;
 

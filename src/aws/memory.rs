@@ -30,7 +30,7 @@ const MINUTE: i32 = 60;
 /// As in a sweep.
 const LOOKS_AT_ONCE: usize = 16;
 
-/// What an endpoint's description tells beside what decisions go by.
+/// What an endpoint's description says beside what decisions rest on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Particulars {
     pub created: Option<Timestamp>,
@@ -59,7 +59,7 @@ enum Kind {
 }
 
 impl Aws {
-    /// What asynchronous ones among these endpoints ran in the window.
+    /// The hours that the asynchronous ones among these endpoints ran in the window.
     ///
     /// # Errors
     /// Whatever read fails for good.
@@ -109,7 +109,7 @@ impl Aws {
         Ok(Remembered { metrics, endpoints: subjects.zip(hours).collect() })
     }
 
-    /// One endpoint of a list, as it is now; `None` where it has gone meanwhile, or is on its way.
+    /// One endpoint of a list, as it is now; `None` if it has been deleted meanwhile, or is being deleted.
     async fn examine(&self, name: &EndpointName, tags: &Tags) -> Result<Option<(Endpoint, Particulars)>, ApiError> {
         let Some(Described { mut endpoint, config_name, particulars, .. }) = self.describe_endpoint(name).await? else {
             return Ok(None);

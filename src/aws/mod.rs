@@ -55,7 +55,7 @@ const ENDPOINT_DIMENSION: &str = "EndpointName";
 /// The second one of those that each variant has of its own.
 const VARIANT_DIMENSION: &str = "VariantName";
 
-/// With the waits below, a write that AWS is too busy for is tried over some five seconds.
+/// With the waits below, a write that AWS is too busy for is tried for about five seconds.
 const MAX_ATTEMPTS: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
@@ -95,8 +95,8 @@ fn timeouts() -> TimeoutConfig {
 }
 
 impl Aws {
-    /// Clients by the standard environment of the AWS SDKs. `has_own_retries` tells that this environment says how
-    /// often to retry (`AWS_MAX_ATTEMPTS`, `AWS_RETRY_MODE`), which is then heeded.
+    /// Makes the clients from the standard environment of the AWS SDKs. With `has_own_retries`, this environment says how often
+    /// to retry (`AWS_MAX_ATTEMPTS`, `AWS_RETRY_MODE`), and the clients do so.
     pub async fn connect(has_own_retries: bool, pace: Pace) -> Self {
         // ring starts in a tenth of the time that aws-lc needs for its entropy. The SDK's own client knows no proxy.
         let http = aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {

@@ -1,9 +1,9 @@
 //! All reads about one endpoint, in as few round trips as their dependencies allow.
 //!
-//! What `DescribeEndpoint` answers is needed for every other read but one: our alarms are found by the endpoint's name
-//! alone. They are read with it, and where there are some, the endpoint is one that we configured: everything else then
-//! goes out at once, two round trips in all. Where there are none, the tags are read first, so that an endpoint that
-//! is none of our business costs three reads, and one that has opted out a fourth.
+//! Every other read but one needs the answer of `DescribeEndpoint`. The exception are our alarms, which are found by the
+//! endpoint's name alone, and are read beside it. If there are alarms, we have configured this endpoint before: all other reads
+//! then go out at once, which makes two round trips. If there are none, the tags are read first. An endpoint that isn't managed
+//! then costs three reads, and one that has opted out four.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub struct Observed {
     pub(super) policy_arns: BTreeMap<VariantName, PolicyArns>,
     /// The ARNs of what can carry a tag of the endpoint.
     pub(super) taggable: BTreeMap<(VariantName, Tagged), String>,
-    /// The endpoint's tags that go along to whatever is made for it.
+    /// The endpoint's tags that are copied to what the function makes for it.
     pub tags_along: Tags,
     /// The names of the alarms that AWS has made for our target tracking.
     pub(super) tracking_alarms: BTreeMap<VariantName, Vec<String>>,
@@ -59,7 +59,7 @@ impl Aws {
             let variants = alarms.keys().chain(&hints.variants).cloned().collect();
             return self.observe_scaling(name.clone(), variants, alarms).await;
         };
-        // Asked for in another spelling, the alarms were looked for under the wrong name.
+        // The name came in another spelling, and the alarms were looked for under that.
         let alarms = if endpoint.name == *name { alarms } else { self.describe_alarms(&endpoint.name).await? };
         let name = endpoint.name.clone();
         let variants: BTreeSet<VariantName> =
@@ -92,7 +92,7 @@ impl Aws {
             endpoint.tags = self.list_tags(&name, &arn).await?;
             let is_ours = match rules.read(&endpoint.tags) {
                 Ok(Wish::None) => false,
-                // Once managed, perhaps, with settings that need no alarm.
+                // It may have been managed, with settings that need no alarm.
                 Ok(Wish::OptOut) => self.has_own_policy(&name, &variants).await?,
                 Ok(Wish::Managed(_)) | Err(_) => true,
             };

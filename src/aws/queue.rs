@@ -1,4 +1,4 @@
-//! SQS: the work that a sweep hands over, and what is put off.
+//! SQS: the work that a sweep hands over, and work that is put off.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The reads that no decision depends on: what an explanation wants to know beside what was observed. One that fails is
-//! told as such, and spoils nothing.
+//! The reads that no decision depends on: what an explanation needs beside what was observed. If one fails, the explanation
+//! says so, and the rest holds.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use crate::reconcile::{
     resource_id,
 };
 
-/// Of each of these reads, should the invocation have more time.
+/// The longest time of each of these reads, if the invocation has that much left.
 pub(super) const LONGEST_READ: Duration = Duration::from_secs(10);
 
 /// What an alarm that is to be read stands for.
@@ -29,7 +29,7 @@ struct Expected<'a> {
 }
 
 impl Aws {
-    /// Reads, side by side, what an explanation of `observed` goes by. None of it takes longer than `time_left`.
+    /// Reads, side by side, what an explanation of `observed` rests on. None of the reads takes longer than `time_left`.
     pub async fn readings(
         &self,
         observed: &Observed,

@@ -62,7 +62,7 @@ pub enum Author {
     Unknown,
 }
 
-/// How a variant came to the number of instances that it is to have.
+/// How a variant came to the number of instances that it should have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastAction<'a> {
     /// The newest activity set it, or tries to.
@@ -78,9 +78,9 @@ pub struct Attempt<'a> {
     /// The newest activity of the attempt: how it stands now.
     pub newest: &'a ScalingActivity,
     pub wanted: i32,
-    /// When the first of the activities began that ask for more and came to nothing, one behind the other.
+    /// When the first activity began of an unbroken series that ask for more instances and came to nothing.
     pub since: Timestamp,
-    /// The list ends with that first one: it may have begun sooner.
+    /// The list of activities ends with that first one. The series may have begun sooner.
     pub is_since_at_least: bool,
     pub obstacle: Obstacle,
 }
@@ -98,14 +98,14 @@ pub enum Obstacle {
     Other,
 }
 
-/// The most that AWS answers at once, the newest first. Fewer are all that there are of the last six weeks.
+/// The most activities that AWS answers at once, the newest first. If there are fewer, they are all of the last six weeks.
 pub const ACTIVITIES_ON_A_PAGE: usize = 50;
 
-/// What separates two attempts: longer than the minute after which an alarm repeats its action, with time for a datapoint
-/// that is late.
+/// The gap that separates two attempts. It is longer than the minute after which an alarm repeats its action, and leaves time
+/// for a late datapoint.
 const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(15);
 
-/// What an order takes that is simply fulfilled, where the endpoint's own starts aren't known: 7 to 15 minutes were measured.
+/// How long an order takes that AWS fulfils, if the endpoint's own starts aren't known. Users measured 7 to 15 minutes.
 const LONGEST_START: SignedDuration = SignedDuration::from_mins(15);
 
 /// The bounds that a scheduled action notes are held within a second; this leaves room for more.
@@ -119,7 +119,7 @@ impl ScalingActivity {
         number.trim_end_matches('.').parse().ok()
     }
 
-    /// Its message is the answer to an order that AWS refused, not the state of one that it took.
+    /// Whether the message is AWS's refusal of an order. Otherwise it is the state of an order that AWS accepted.
     #[must_use]
     pub fn message_is_refusal(&self) -> bool {
         self.status == ActivityStatus::Failed
@@ -258,13 +258,13 @@ pub fn open_attempt(activities: &[ScalingActivity], now: Timestamp) -> Option<At
     Some(Attempt { newest, wanted, since, is_since_at_least, obstacle })
 }
 
-/// What is longer than a start of this variant takes.
+/// A time that is longer than a start of this variant takes.
 fn longest_start(activities: &[ScalingActivity]) -> SignedDuration {
     let median = median_start(activities).map_or(Duration::ZERO, |starts| Duration::from_secs(starts.seconds));
     SignedDuration::try_from(median * 2).map_or(LONGEST_START, |twice| twice.max(LONGEST_START))
 }
 
-/// What a message about an order, or about an endpoint's creation or update, has to do with.
+/// What stands in the way, by a message about an order, or about an endpoint's creation or update.
 #[must_use]
 pub fn refusal(message: &str) -> Obstacle {
     let message = message.to_ascii_lowercase();

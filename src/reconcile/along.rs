@@ -17,8 +17,8 @@ pub fn tags_along(keys: &[String], endpoint: &Endpoint) -> Tags {
     endpoint.tags.iter().filter_map(wanted).collect()
 }
 
-/// Adds to the plans what gives the tags to what exists and lacks them. What a plan makes anew gets them as it is made,
-/// and what it deletes needs none. A tag that somebody has put there beside ours stays.
+/// Adds to the plans the changes that give the tags to resources that exist and lack them. A resource that a plan makes anew gets
+/// them as it is made, and one that it deletes needs none. Tags that somebody else has put on them stay.
 pub fn plan_tags(plans: &mut [VariantPlan], along: &Tags, present: &Present) {
     for plan in plans {
         let existing = present.iter().filter(|((variant, _), _)| *variant == plan.variant);

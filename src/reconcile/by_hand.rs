@@ -1,5 +1,5 @@
-//! What a person asks by hand: how a variant stands, and instances now or no longer. Tags and bounds hold here too, and a
-//! variant is put to sleep only where something wakes it.
+//! What a person asks for by hand: how a variant stands, and to wake it or put it to sleep now. Tags and bounds hold here too,
+//! and a variant is put to sleep only if something wakes it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub enum State {
 }
 
 impl State {
-    /// `is_changing`: the endpoint isn't InService. `is_deploying`: another configuration is on its way, too.
+    /// `is_changing`: the endpoint isn't InService. `is_deploying`: it is getting another configuration, too.
     #[must_use]
     pub fn of(variant: &Variant, is_changing: bool, is_deploying: bool) -> Self {
         let current = variant.current_instances.unwrap_or(0);
@@ -72,7 +72,7 @@ pub struct VariantState {
     pub last: Option<Scaled>,
 }
 
-/// What was done last to a variant's number of instances, or is tried.
+/// The last change of a variant's number of instances, or the attempt at one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scaled {
     ByActivity {
@@ -170,7 +170,7 @@ pub fn state_before(state: State, activities: &[ScalingActivity], now: Timestamp
     match state {
         State::Asleep if instances > 0 => Before::Was(State::Awake),
         State::Asleep if is_fresh => Before::Was(State::Awake),
-        // Its last activity put it to sleep, so that something else has woken it.
+        // Its last activity put it to sleep. Something else has woken it.
         State::Awake if instances == 0 => Before::Was(State::Asleep),
         State::Awake if is_fresh => match woke_up(activities) {
             Some(woke) if woke.start == newest.start => Before::Was(State::Asleep),

@@ -31,11 +31,11 @@ const SCALE_IN_COOLDOWN: i32 = METRIC_PERIOD;
 /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html>).
 const MOST_STEPS: i32 = 20;
 
-/// Seconds. No longer does the spare alarm wait than this, or than the longest request takes.
+/// Seconds. The longest time that the spare alarm waits, unless the longest request takes longer.
 const LONGEST_SPARE: i32 = 5 * 60;
 
-/// Seconds. Only in the first minute of a backlog does the ladder ask for more than one instance. Then the plain wake alarm
-/// takes over, so that an order that AWS refuses is never repeated in place of a smaller one.
+/// Seconds. The ladder asks for more than one instance only in the first minute of a backlog. Then the plain wake alarm takes
+/// over, so that an order that AWS refuses is never repeated in place of a smaller one.
 const LADDER_AGE: i32 = METRIC_PERIOD;
 
 /// The scaling that `settings` ask for at the time `now`, of a variant that has none yet.
@@ -85,7 +85,7 @@ pub fn desired_beside(
     now: Timestamp,
 ) -> Scaling {
     let mut scaling = desired(endpoint, variant, settings, now);
-    // While it is paused, the warm hours are too, and `MinCapacity` stays as it was when that began.
+    // A pause also pauses the warm hours: `MinCapacity` stays as it was when the pause began.
     if let (Pause::All, Some(present), Some(target)) = (settings.pause, &observed.target, &mut scaling.target)
         && [settings.min_capacity, settings.warm_capacity].contains(&present.min_capacity)
     {
@@ -207,8 +207,8 @@ fn wake_policy(settings: &Settings) -> ScalingPolicy {
     })
 }
 
-/// Alone, one datapoint is enough: the metric is above 0 only when a request waits and no instance runs, so there is no false
-/// alarm to wait out. Beside a ladder it is the net, and leaves the first minute to it.
+/// Alone, one datapoint is enough: the metric is above 0 only when a request waits and no instance runs, which is never a false
+/// alarm. Beside a ladder this alarm is the net, and leaves the first minute to the ladder.
 fn wake_alarm(metrics: &Metrics, is_beside_a_ladder: bool) -> Alarm {
     let minutes = if is_beside_a_ladder { 2 } else { 1 };
     Alarm {
@@ -307,7 +307,7 @@ pub(super) fn reports_a_minute(variant: &Variant) -> i32 {
     METRIC_PERIOD.div_euclid(frequency) + i32::from(METRIC_PERIOD % frequency > 0)
 }
 
-/// No data is no proof that there is nothing to do.
+/// Missing data don't prove that there is nothing to do.
 fn idle_alarm(metrics: &Metrics, timeout: i32) -> Alarm {
     let minutes = timeout / METRIC_PERIOD;
     let mut parts =

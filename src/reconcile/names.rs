@@ -1,5 +1,8 @@
-//! The names that the function owns, made and recognised here alone. They are a contract: a name that changed between
-//! releases would leave the old resource behind, and a second target-tracking policy on the same metric is refused.
+//! The names that the function owns, made and recognised here alone. What has one of these names is called "ours" in the
+//! comments of this project; all else belongs to another owner.
+//!
+//! The names are a contract: a name that changed between releases would leave the old resource behind, and AWS refuses a second
+//! target-tracking policy on the same metric.
 
 use std::fmt;
 

@@ -21,7 +21,7 @@ pub enum News {
     NeedsAttention(Attention),
 }
 
-/// Why somebody has to look.
+/// Why somebody has to act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attention {
     Invalid,
@@ -30,14 +30,14 @@ pub enum Attention {
     NoCapacity {
         state: State,
         since: Timestamp,
-        /// The account's quota stands in the way, and not AWS's stock.
+        /// The account's quota stands in the way, not a lack of capacity.
         is_quota: bool,
         message: Option<String>,
     },
 }
 
-/// The news of an endpoint that has just come to rest. `None`: it is what it was, as far as can be told; in doubt it is
-/// told as awake, with nothing about before.
+/// The news of an endpoint that has just come into service. `None`: it is what it was, as far as anybody can tell. In doubt it
+/// is told as awake, with nothing about before.
 #[must_use]
 pub fn state_news(
     endpoint: &Endpoint,
@@ -90,7 +90,7 @@ fn no_capacity(state: State, variant: &Variant, activities: &[ScalingActivity], 
     })
 }
 
-/// Whether an endpoint that is being changed is waking: it has no instance and is to get some.
+/// Whether an endpoint that is being changed is waking: it has no instance, and should get some.
 #[must_use]
 pub fn waking(endpoint: &Endpoint, is_deploying: bool) -> Option<News> {
     let is_waking = |variant: &Variant| State::of(variant, true, is_deploying) == State::Waking;

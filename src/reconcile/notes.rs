@@ -1,4 +1,4 @@
-//! What a person should know beside an outcome: that it does not last, or that something outside has to follow.
+//! What a person should know beside an outcome: that it does not last, or that they have to do something themselves.
 
 use super::endpoint::{Endpoint, EndpointStatus};
 use super::explain::way_to_another_instance_type;

@@ -1,4 +1,4 @@
-//! From what is there and what should be to a list of changes that leaves nothing to choose.
+//! Compares what is there with what should be, and makes a list of changes that leaves nothing to choose.
 //!
 //! The order is the point: whatever fails in between, a variant that can lose its last instance can also be woken.
 
@@ -23,7 +23,7 @@ pub enum Change {
     DeleteAlarms(Vec<AlarmKind>),
     /// Takes the target's policies and scheduled actions with it.
     DeregisterScalableTarget,
-    /// Gives something that exists the endpoint's tags that are to go along.
+    /// Copies tags of the endpoint to a resource that exists.
     TagResource(Tagged, Tags),
     /// The number of instances, by a person's wish and never by a setting. Always the last of its variant.
     SetDesiredInstances(i32),
@@ -43,8 +43,8 @@ pub struct VariantPlan {
     pub changes: Vec<Change>,
 }
 
-/// The changes that turn `observed` into `desired`. What another owner has there is taken away: the caller has made
-/// sure that this is wanted. `running` is how many instances the variant runs, where that is known.
+/// The changes that turn `observed` into `desired`. They take away what another owner has there: the caller has made sure that
+/// this is wanted. `running` is how many instances the variant runs, if that is known.
 pub(super) fn configure(observed: &Scaling, desired: &Scaling, running: Option<i32>) -> Vec<Change> {
     let mut changes = Vec::new();
     let register = desired
@@ -52,8 +52,8 @@ pub(super) fn configure(observed: &Scaling, desired: &Scaling, running: Option<i
         .as_ref()
         .filter(|target| observed.target.as_ref() != Some(*target) || is_below(target, running))
         .map(|target| Change::RegisterScalableTarget(target.clone()));
-    // Policies need a target, so registering comes first, unless it is what lets policies that are there already take
-    // the last instance: then waking comes before it.
+    // Policies need a target, so registering comes first. There is one exception: if registering lets existing policies take
+    // the last instance, the policy and alarms that wake come before it.
     let registered = Scaling { target: desired.target.clone(), ..observed.clone() };
     let opens_the_way_to_zero = observed.target.is_some()
         && observed.can_take_the_last()
@@ -63,12 +63,12 @@ pub(super) fn configure(observed: &Scaling, desired: &Scaling, running: Option<i
 
     changes.extend(first);
     put(&mut changes, PolicyName::Wake, observed, desired);
-    // Two target-tracking policies on one metric are refused, so what shouldn't be there goes before ours comes.
+    // AWS refuses two target-tracking policies on one metric. A policy that shouldn't be there is deleted before ours is put.
     changes.extend(observed.foreign.iter().map(|foreign| match foreign.kind {
         ForeignKind::ScalingPolicy => Change::DeleteScalingPolicy(foreign.name.clone()),
         ForeignKind::ScheduledAction => Change::DeleteScheduledAction(foreign.name.clone()),
     }));
-    // What was edited by hand beyond our fields may keep some of that when it is put again.
+    // A policy that was edited by hand may keep fields that we don't write when it is put again.
     changes.extend(observed.strays.actions.iter().cloned().map(Change::DeleteScheduledAction));
     let strands = |action: &ScheduledAction| action.min_capacity == 0 && !desired.can_wake();
     let unwanted = observed.actions.iter().filter(|(name, action)| match desired.actions.get(*name) {
@@ -87,7 +87,7 @@ pub(super) fn configure(observed: &Scaling, desired: &Scaling, running: Option<i
         put(&mut changes, name, observed, desired);
     }
     delete_alarms(&mut changes, observed, desired);
-    // Last, so that a time zone that AWS doesn't know costs the warm hours alone.
+    // Last: a time zone that AWS doesn't know then costs only the warm hours.
     let drifted = desired.actions.iter().filter(|(name, action)| observed.actions.get(*name) != Some(*action));
     changes.extend(drifted.map(|(name, action)| Change::PutScheduledAction(name.clone(), action.clone())));
     changes
@@ -130,7 +130,7 @@ fn put_alarm(changes: &mut Vec<Change>, kind: AlarmKind, observed: &Scaling, des
     }
 }
 
-/// Alarms go last: after a call that failed in between they still show whose the rest is.
+/// Alarms go last: if a call in between fails, they still show that the rest is ours.
 fn delete_alarms(changes: &mut Vec<Change>, observed: &Scaling, desired: &Scaling) {
     let gone: Vec<AlarmKind> =
         observed.alarm_kinds().into_iter().filter(|kind| !desired.alarms.contains_key(kind)).collect();
@@ -163,7 +163,7 @@ pub(super) enum Standing {
 /// What the endpoint's tags say of a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The tags have it removed too, so they are the note of it while it waits for its instance.
+    /// The tags ask for the removal too. They are the note of it while it waits for its instance.
     ByTags,
     /// The tags still ask for the function. What the removal waits for has to be written down.
     ByHand,
@@ -177,7 +177,8 @@ pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (V
     let mut changes = Vec::new();
     match (&observed.target, standing) {
         (_, Standing::AtZero) => return (raise(observed, asked), Removal::AwaitsInstance),
-        // The target stays, as another's policies need it; at MinCapacity 0 they could put it to sleep with no way to wake.
+        // The target stays, because another owner's policies need it. At MinCapacity 0 they could put it to sleep with no way
+        // to wake.
         (Some(target), _) if !observed.foreign.is_empty() => {
             let ours = Scaling { foreign: BTreeSet::new(), ..observed.clone() };
             changes = configure(&ours, &Scaling::default(), None);
@@ -199,8 +200,8 @@ pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (V
     (changes, Removal::Complete)
 }
 
-/// Starts an instance for a variant at zero, so that it can be left. Registered again even where `MinCapacity` is 1
-/// already, and anew where somebody deregistered the target: it is the call that makes AWS look at the capacity.
+/// Starts an instance for a variant at zero, so that the function can leave it. The target is registered again even if its
+/// `MinCapacity` is 1 already, or if somebody has deregistered it: this call makes AWS look at the capacity.
 ///
 /// What a removal by hand waits for is written down first: where that is refused, nothing has changed, and where the rest is
 /// refused, the next event goes on from the note. Only where nothing wakes the variant any more, the instance matters more.
@@ -223,8 +224,8 @@ pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
     changes
 }
 
-/// A scalable target that another owner goes on using, without what was ours: our suspension, our warm `MinCapacity`. It
-/// can no longer reach zero, as nothing would wake it, and no instance is cut off by registering it.
+/// A scalable target that another owner goes on using, without our suspension and our warm `MinCapacity`. It can no longer
+/// reach zero, because nothing would wake it. Registering it cuts off no instance.
 fn left_behind(observed: &Scaling, target: &ScalableTarget, instances: i32, cold: i32) -> ScalableTarget {
     // Not by the end of a window, as one that never closes has none.
     let is_warm =
@@ -237,7 +238,7 @@ fn left_behind(observed: &Scaling, target: &ScalableTarget, instances: i32, cold
     ScalableTarget { min_capacity, max_capacity: target.max_capacity.max(instances).max(min_capacity), suspended }
 }
 
-/// Any state of a `pause` is ours: as long as a target is managed, no other stays on it.
+/// Any suspension that a `pause` can set is ours: no other stays on a target while it is managed.
 fn without_ours(suspended: Suspended) -> Suspended {
     if [Pause::ScaleIn, Pause::All].iter().any(|pause| pause.suspended() == suspended) {
         Suspended::default()
@@ -246,8 +247,8 @@ fn without_ours(suspended: Suspended) -> Suspended {
     }
 }
 
-/// The note that a removal by hand waits for its instance: a scheduled action, as that goes with the target, hinders no
-/// other owner and nobody makes one of this name by accident. Should it ever run, it holds the variant at one instance.
+/// The note that a removal by hand waits for its instance. It is a scheduled action: AWS deletes it with the target, it hinders
+/// no other owner, and nobody makes one of this name by accident. If it ever runs, it holds the variant at one instance.
 fn removal_mark() -> (String, ScheduledAction) {
     let schedule = "cron(0 0 ? * MON *)".to_owned();
     (REMOVAL_MARK.to_owned(), ScheduledAction { schedule, timezone: "UTC".to_owned(), min_capacity: 1 })
@@ -258,9 +259,9 @@ pub(super) fn is_leaving(observed: &Scaling) -> bool {
     observed.actions.contains_key(REMOVAL_MARK) || observed.strays.actions.contains(REMOVAL_MARK)
 }
 
-/// The changes up to where AWS has to be looked at once more, and those behind. An alarm may have taken the last instance
-/// between the look that a removal goes by and the moment from which nothing can; until it is known that this has not
-/// happened, our alarms stay, as they show whose the endpoint was.
+/// The changes up to the point where AWS has to be read once more, and those after it. An alarm may take the last instance after
+/// the first read and before nothing can take it any more. Our alarms stay until it is known that this has not happened,
+/// because they show that the endpoint was ours.
 #[must_use]
 pub fn before_the_second_look(changes: &[Change]) -> (&[Change], &[Change]) {
     let is_alarms = |change: &Change| matches!(change, Change::DeleteAlarms(_));

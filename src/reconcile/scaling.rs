@@ -1,5 +1,5 @@
-//! What Application Auto Scaling and CloudWatch hold for one variant, in one shape for what is there and for what
-//! should be. Every field that we write is here, so that a comparison of two values finds every drift.
+//! What Application Auto Scaling and CloudWatch hold for one variant. One shape stands for what is there and for what should
+//! be. It has every field that we write, so that a comparison of two values finds every drift.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,13 +14,13 @@ pub struct Scaling {
     pub alarms: BTreeMap<AlarmKind, Alarm>,
     /// The scheduled actions under our names.
     pub actions: BTreeMap<String, ScheduledAction>,
-    /// What stands under one of our names and is nothing that we would write.
+    /// What has one of our names, but isn't what we would write.
     pub strays: Strays,
     /// What another owner keeps on the same scalable target.
     pub foreign: BTreeSet<Foreign>,
 }
 
-/// Under our names, but with fields that we never write: edited by hand, so drifted whatever the settings are.
+/// Under our names, but with fields that we never write. Somebody has edited them, and they differ from any settings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Strays {
     pub policies: BTreeMap<PolicyName, PolicyType>,
@@ -28,7 +28,7 @@ pub struct Strays {
     /// Also alarms that drive no policy, another one, or one that has been replaced since. Each with the actions on it
     /// that are not ours.
     pub alarms: BTreeMap<AlarmKind, OtherActions>,
-    /// Policies that are as they should be, but for an alarm of AWS's own that they need and no longer have.
+    /// Policies that are as they should be, but have lost an alarm that AWS made for them.
     pub without_alarm: BTreeSet<PolicyName>,
 }
 
@@ -46,8 +46,8 @@ impl Scaling {
         !self.actions.is_empty() || !self.strays.actions.is_empty()
     }
 
-    /// Whether an instance is started when a request waits and none runs: by the plain wake alarm, which nothing that is
-    /// unknown of AWS can keep from firing.
+    /// Whether an instance starts when a request waits and none runs. Only the plain wake alarm counts: it rests on nothing
+    /// that AWS leaves open.
     #[must_use]
     pub fn can_wake(&self) -> bool {
         self.has_a_way_to_wake() && self.target.as_ref().is_some_and(|target| !target.suspended.scale_out)
@@ -193,7 +193,7 @@ pub struct TargetTracking {
     pub disable_scale_in: bool,
 }
 
-/// Step scaling: by how far the metric is from the alarm's threshold, so many instances.
+/// Step scaling: the distance of the metric from the alarm's threshold decides how many instances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepScaling {
     pub adjustment: Adjustment,
@@ -369,7 +369,8 @@ pub struct MetricMath {
     pub metrics: Vec<(String, Metric)>,
 }
 
-/// What somebody else has hung on an alarm of ours, say a topic of their own: kept, also when the alarm is written anew.
+/// An action that somebody else has put on an alarm of ours, such as a topic of theirs. It is kept, also when the alarm is
+/// written anew.
 /// By ARN.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OtherActions {

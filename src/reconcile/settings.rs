@@ -1,5 +1,5 @@
-//! From an endpoint's tags to its settings. Absent, wrong and default are three different things here, and every wrong
-//! tag is reported, so that its owner mends all of them in one go.
+//! Reads the settings of an endpoint from its tags. Absent, wrong and default are three different things here. Every wrong tag
+//! is reported, so that its owner mends all of them at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
