@@ -284,7 +284,24 @@ mod tests {
                 capacity_limit: 100,
             }
         );
-        assert_eq!(read(&[("MANAGE", ""), ("DEFAULT_MAX_CAPACITY", "")]).unwrap().rules, rules);
+    }
+
+    /// A parameter of the stack can't be left out, only be empty.
+    #[test]
+    fn an_empty_variable_is_as_if_unset_and_a_blank_default_is_refused_by_its_name() {
+        let unset = read(&[]).unwrap();
+        let others = ["TAG_PREFIX", "MANAGE", "CAPACITY_LIMIT", "WORK_QUEUE_URL", "COPY_TAGS", "ON_DELETE"];
+        let switches = ["METRICS", "STATUS_TAG", "EVENTS"];
+        let defaults = Key::WITH_DEFAULT.map(default_variable);
+        for variable in defaults.iter().map(String::as_str).chain(others).chain(switches) {
+            assert_eq!(read(&[(variable, "")]).as_ref(), Ok(&unset), "{variable}");
+        }
+        let all_empty: Vec<(&str, &str)> = defaults.iter().map(|variable| (variable.as_str(), "")).collect();
+        assert_eq!(read(&all_empty).as_ref(), Ok(&unset));
+        for variable in &defaults {
+            let refused = read(&[(variable, " ")]).unwrap_err();
+            assert!(refused.starts_with(&format!("environment variable {variable}=\" \" ")), "{refused}");
+        }
     }
 
     #[test]
