@@ -20,7 +20,7 @@ pub const OUTCOME: &str = "Outcome";
 /// The outcome of an invocation that failed, beside those of the answers.
 pub const FAILED: &str = "failed";
 
-/// By kind of change; only those that have been made.
+/// The dimension of changes that have been made, by their kind.
 pub const CHANGES: &str = "Changes";
 pub const CHANGE: &str = "Change";
 
@@ -28,7 +28,7 @@ pub const AWS_CALLS: &str = "AwsCalls";
 pub const THROTTLED_CALLS: &str = "ThrottledCalls";
 pub const DURATION: &str = "Duration";
 
-/// Of each message of the work queue: 1 where it failed, 0 where not.
+/// For each message of the work queue: 1 if it failed, else 0.
 pub const FAILED_WORK: &str = "FailedWork";
 
 /// Of a sweep, or the plan of one.
@@ -69,8 +69,8 @@ impl Census {
         }
     }
 
-    /// One endpoint that the function scales and that is just being updated, as it is by every scaling action: known
-    /// by its tags alone, and counted so that the numbers don't waver.
+    /// One endpoint that the function scales and that is being updated, as it is by every scaling action. It is counted by its
+    /// tags alone, so that the numbers don't waver.
     #[must_use]
     pub fn of_updating(wish: &Result<Wish, Vec<Problem>>) -> Self {
         match wish {
@@ -91,13 +91,13 @@ impl Census {
     }
 }
 
-/// What is counted while an invocation goes on; it holds also where the invocation fails.
+/// What is counted while an invocation goes on. The counts hold even if the invocation fails.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The changes that have been made, by their code.
     changes: BTreeMap<&'static str, u64>,
     census: Option<Census>,
-    /// Whether it was a message of the work queue that failed, or one that didn't.
+    /// For a message of the work queue: whether it failed.
     has_failed_work: Option<bool>,
 }
 

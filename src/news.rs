@@ -23,7 +23,7 @@ impl Function {
         if !self.config.events {
             return;
         }
-        // The tag is what tells a sweep that others know already; without it, only whoever looks at the endpoint is told.
+        // A sweep sees by the tag that others know already. Without the tag, only an event or action about the endpoint tells it.
         let is_new = match (self.config.status_tag, verb) {
             (true, _) => matches!(status_tag, Some(StatusTag::Set(_))),
             (false, Verb::Apply | Verb::Event) => true,

@@ -1,6 +1,6 @@
-//! The border to whoever invokes the function: JSON in, [`Invocation`] out. Nothing of an event but the name of the
-//! endpoint is believed. `aws_lambda_events` understands SQS batches; its types don't serve for EventBridge, for AWS's own
-//! sample of the endpoint event has a `time` of epoch milliseconds in a string, which they refuse whole
+//! The border to the caller: JSON in, [`Invocation`] out. Nothing of an event but the name of the endpoint is believed.
+//! `aws_lambda_events` understands SQS batches. Its types for EventBridge are of no use here: AWS's own sample of the endpoint
+//! event has a `time` of epoch milliseconds in a string, and they refuse the whole event for that
 //! (<https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html>).
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
@@ -26,9 +26,9 @@ pub enum Invocation {
     Status { name: EndpointName },
     /// Asks it of all endpoints that are managed, or of those behind a name.
     FleetStatus { after: Option<EndpointName> },
-    /// Wants instances now, or no longer.
+    /// Asks for instances now, or to let them go.
     ByHand { name: EndpointName, wanted: Wanted, force: bool },
-    /// An event that tells of an endpoint that may be waking. Nothing is done about it.
+    /// An event that an endpoint may be waking. The function changes nothing then.
     MayWake {
         name: EndpointName,
         /// What the event's tags say.
@@ -62,7 +62,7 @@ pub struct AdviceAsked {
     pub course: bool,
 }
 
-/// Of the 15 days for which CloudWatch keeps minutes: two weeks, so that no weekday counts twice.
+/// CloudWatch keeps minutes for 15 days. Two weeks of these: no weekday counts more often than another.
 const MOST_DAYS: u8 = 14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub fn read_message(body: &str) -> Result<(Value, u32), InvalidPayload> {
     Ok((payload, times.unwrap_or(0)))
 }
 
-/// The message that puts a payload off, for the so-manieth time.
+/// The message that puts a payload off, with the number of times so far.
 #[must_use]
 pub fn put_off_message(payload: &Value, times: u32) -> String {
     let mut message = payload.clone();
@@ -225,7 +225,7 @@ fn endpoint_name(value: Option<&Value>, place: &str) -> Result<EndpointName, Inv
     }
 }
 
-/// Strict, since a person wrote it: an option that the function doesn't know may be one that was meant to hold it back.
+/// Strict, because a person wrote it: an option that the function doesn't know may have been meant to hold it back.
 fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
     let action = match object.get("action") {
         Some(Value::String(action)) => action.as_str(),
@@ -282,7 +282,7 @@ fn action(object: &Map<String, Value>) -> Result<Invocation, InvalidPayload> {
     }
 }
 
-/// A number that is too large for any endpoint is for the endpoint's maximum to refuse.
+/// The endpoint's maximum refuses numbers that are too large.
 fn instances(value: &Value) -> Result<i32, InvalidPayload> {
     let whole = match value {
         Value::Number(number) => number.as_u64().filter(|count| *count > 0),
@@ -317,7 +317,7 @@ fn advice_asked(object: &Map<String, Value>) -> Result<AdviceAsked, InvalidPaylo
     Ok(AdviceAsked { days, price, course })
 }
 
-/// Variants that the endpoint may no longer have, as a sweep found something of ours on them.
+/// Variants on which a sweep found something of ours. The endpoint may no longer have them.
 fn variants(object: &Map<String, Value>) -> Vec<VariantName> {
     let names = object.get("variants").and_then(Value::as_array).into_iter().flatten();
     names.filter_map(Value::as_str).filter_map(VariantName::new).collect()
@@ -418,7 +418,7 @@ fn endpoint_of_arn(arn: &str) -> Option<EndpointName> {
     head.contains(":sagemaker:").then(|| EndpointName::new(name)).flatten()
 }
 
-/// Looks at the endpoint again if a tag of ours has changed on one.
+/// Looks at the endpoint again if a tag of the prefix has changed on one.
 fn retagged<'a>(arns: impl Iterator<Item = &'a str>, changed_keys: &[&str], rules: &Rules) -> Invocation {
     let mut endpoints = arns.filter_map(|arn| Some((arn.to_owned(), endpoint_of_arn(arn)?)));
     match endpoints.next() {

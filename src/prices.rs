@@ -8,14 +8,14 @@ const TABLE: &str = include_str!("prices.csv");
 #[derive(Debug, Clone, PartialEq)]
 pub struct Price {
     pub usd: f64,
-    /// Whose word it is: the payload's, or a row of the table's.
+    /// Who says so: the payload, or a row of the table.
     pub source: String,
     /// Of the source, where it has one.
     pub date: Option<String>,
 }
 
 impl Price {
-    /// What whoever asks says that it costs.
+    /// The price that the caller gave.
     #[must_use]
     pub fn of_payload(usd: f64) -> Self {
         Self { usd, source: "payload".to_owned(), date: None }

@@ -102,8 +102,7 @@ impl Function {
         Ok(answer(&observed, outcome))
     }
 
-    /// The endpoint, unless there is a reason not to speak of its settings. One that is just being scaled is as good as
-    /// any: that is what it is about.
+    /// The endpoint, unless there is a reason not to advise on its settings. That it is just being scaled is no such reason.
     fn advisable(&self, observed: &Observed) -> Result<Endpoint, Outcome> {
         let endpoint = observed.endpoint.clone().ok_or(Outcome::Skipped(SkipReason::NotFound))?;
         let endpoint = settled(endpoint);

@@ -122,10 +122,10 @@ impl Standing {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
     pub instance_hours: f64,
-    /// That one instance would have run, had it been on since the window's start or the endpoint's creation.
+    /// The hours of one instance that is always on, since the window's start or the endpoint's creation.
     pub always_on_hours: f64,
-    /// Of the instance-hours, those of hours in which nothing waited, nothing was finished, and nothing in the hour
-    /// after: a request is given up after an hour, so none was under way.
+    /// The part of the instance-hours in hours in which nothing waited and nothing was finished, neither then nor in the hour
+    /// after. SageMaker gives a request up after an hour, so none was under way.
     pub idle_hours: f64,
     pub requests: u64,
 }
@@ -222,7 +222,7 @@ fn usage(window: Window, subject: &Subject, hours: &Hours) -> Result<Usage, NoUs
     let begin = [subject.created, seen].into_iter().flatten().min().unwrap_or(window.start);
     let is_quiet = |hour: usize| {
         let counted = |values: &[Option<f64>], hour: usize| values.get(hour).copied().flatten().unwrap_or(0.0);
-        // Whether the last hour's requests are still under way, nobody knows yet.
+        // Nobody knows yet whether requests of the last hour are still under way.
         hour + 1 < hours.samples.len()
             && counted(&hours.processed, hour) + counted(&hours.processed, hour + 1) == 0.0
             && counted(&hours.backlog, hour) == 0.0

@@ -1,6 +1,6 @@
-//! The function's part of its own stack: asked by CloudFormation, it checks the deployment, or takes away what the function
-//! made before the stack goes. An answer goes out in every case: without one the deployment would hang until
-//! CloudFormation gives up, and a stack that is being deleted would be stuck.
+//! The function's part of its own stack. CloudFormation asks it to check the deployment, and to take away what the function made
+//! before the stack goes. An answer goes out in every case: without one a deployment would hang until CloudFormation gives up,
+//! and a stack that is being deleted would be stuck.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::metrics::Cost;
 use crate::payload::FleetVerb;
 use crate::telemetry;
 
-/// How long what is denied is asked for again: a role takes seconds until it is known everywhere
+/// How long a denied read is tried again: a role takes seconds until it is known everywhere
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>).
 const PATIENCE: Duration = Duration::from_secs(20);
 const BETWEEN_CHECKS: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ const TO_ANSWER: Duration = Duration::from_secs(15);
 /// The longest time between two looks at what a removal has left.
 const BETWEEN_REMOVALS: Duration = Duration::from_secs(15);
 
-/// How long the work may take where nobody says: some local tools set no deadline.
+/// How long the work may take if there is no deadline: some local tools set none.
 const WITHOUT_DEADLINE: Duration = Duration::from_mins(5);
 
 /// As many endpoints as a sentence names.
@@ -97,8 +97,8 @@ impl Function {
 
     /// Takes away all that the function made, until none is left or the time is over. Says how far it came.
     ///
-    /// Endpoints at zero are raised first, and are done once their instance runs. The rules of the stack go meanwhile,
-    /// and what they delivered last may put something back, so nothing left is believed only the second time.
+    /// Endpoints at zero are raised first, and are removed once their instance runs. The rules of the stack are deleted
+    /// meanwhile, and their last events may put something back. That nothing is left is therefore believed only the second time.
     async fn remove_all(&self, end: Instant) -> String {
         let total = end.saturating_duration_since(Instant::now());
         let pause = (total / 10).min(BETWEEN_REMOVALS);

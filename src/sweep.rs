@@ -1,9 +1,9 @@
-//! The fleet: finds the endpoints with something to do, and has it done.
+//! All endpoints: finds those with something to do, and has it done.
 //!
-//! A sweep only finds. What it knows comes from lists that lag behind, so every endpoint that seems to need something is
-//! reconciled by itself, from reads of its own. With a work queue that happens in later invocations: a message is safe
-//! where an invocation may die, and the queue's concurrency is the brake that AWS's rate limits ask for. Without one it
-//! happens here, so many at a time.
+//! A sweep only finds. What it knows comes from lists that lag behind. Every endpoint that seems to need something is therefore
+//! reconciled by itself, from reads of its own. With a work queue that happens in later invocations: a message outlives an
+//! invocation that dies, and the queue's concurrency is the brake that AWS's rate limits ask for. Without a queue it happens
+//! here, a few endpoints at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::telemetry;
 /// How many endpoints are looked at between two looks at the clock.
 const SLICE: usize = 100;
 
-/// Reads at the same time. AWS's limits are in calls a second; more at once would only wait in the retries.
+/// How many reads run at the same time. AWS limits calls a second; more at once would only wait in the retries.
 const LOOKS_AT_ONCE: usize = 16;
 
 /// Endpoints that are changed at the same time where there is no queue. `PutMetricAlarm` allows 3 calls a second.
@@ -57,14 +57,14 @@ struct Failed {
 }
 
 impl Function {
-    /// The names of all endpoints around which there still is something of ours.
+    /// The names of all endpoints for which something of ours is still there.
     pub(crate) async fn endpoints_with_ours(&self) -> Result<Vec<String>, Error> {
         let survey = self.aws.for_fleet().survey(false).await?;
         let with_ours = survey.scaling.iter().filter(|(_, variants)| variants.values().any(Scaling::has_ours));
         Ok(with_ours.map(|(name, _)| name.to_string()).collect())
     }
 
-    /// Looks at all endpoints behind `after`. What there is to do goes into the queue, or is done here where there is none.
+    /// Looks at all endpoints behind `after`. The work goes into the queue, or is done here if there is none.
     pub(crate) async fn sweep(
         &self,
         verb: FleetVerb,
@@ -177,7 +177,7 @@ impl Function {
         Ok((Finding::Work(Work { endpoint: name.clone(), planned, variants }), census))
     }
 
-    /// Something of ours whose endpoint isn't in the list: gone, unless the list lags behind.
+    /// Something of ours whose endpoint isn't in the list. The endpoint is gone, unless the list lags behind.
     async fn find_unlisted(
         &self,
         aws: &Aws,
@@ -194,7 +194,7 @@ impl Function {
         }
     }
 
-    /// Removes what endpoints that are gone left behind, at once: it is little, and doing it twice does no harm.
+    /// Removes at once what deleted endpoints left behind: it is little, and doing it twice does no harm.
     async fn clean_up(&self, aws: &Aws, verb: FleetVerb, gone: Vec<Gone>, answer: &mut FleetAnswer) -> Vec<Failed> {
         let (outcome, (cleaned, failures)): (OutcomeOf, _) = match verb {
             FleetVerb::Plan => (Outcome::Planned, (gone, Vec::new())),
@@ -214,8 +214,8 @@ impl Function {
         failures.into_iter().map(failed).collect()
     }
 
-    /// Has endpoints that failed tried once more, each by itself, so that they don't make the whole sweep fail: Lambda
-    /// would repeat all of it. Answers what can't be handed on.
+    /// Has failed endpoints tried once more, each by itself. They must not make the whole sweep fail, because Lambda would repeat
+    /// all of it. Answers what can't be handed on.
     async fn hand_on(
         &self,
         aws: &Aws,
@@ -279,7 +279,7 @@ impl Function {
         Ok(failures)
     }
 
-    /// Leaves the endpoints behind `last` to another invocation. What can't be handed over, the answer names.
+    /// Leaves the endpoints behind `last` to another invocation. If that isn't possible, the answer says from where to go on.
     async fn hand_over(
         &self,
         aws: &Aws,

@@ -26,7 +26,7 @@ pub fn start(level: Option<&str>) {
     let level = level_filter(level);
     let targets = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
-        // It logs every failed invocation a second time, without fields.
+        // The runtime logs every failed invocation a second time, without fields.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
         .with_default(level.min(LevelFilter::WARN));
     let lines = tracing_subscriber::fmt::layer()
@@ -51,8 +51,8 @@ fn level_filter(level: Option<&str>) -> LevelFilter {
     }
 }
 
-/// Writes a line of metrics. Not through `tracing`, which has no way to nest; with a timestamp and a level all the same,
-/// for without both Lambda would take it for INFO and drop it where only more severe lines are kept.
+/// Writes a line of metrics. `tracing` can't nest objects. The line has a timestamp and a level, because without both Lambda would
+/// take it for INFO, and drop it if only more severe lines are kept.
 pub fn metrics(request_id: &str, line: Map<String, Value>) {
     let mut timestamp = String::new();
     // Into a string, so that it can't fail.
@@ -67,10 +67,10 @@ pub fn metrics(request_id: &str, line: Map<String, Value>) {
     _ = writeln!(io::stdout(), "{}", Value::Object(whole));
 }
 
-/// INFO, unless Lambda drops that.
+/// The level of a line of metrics: INFO, unless Lambda drops that.
 fn level_that_is_kept() -> &'static str {
     match LevelFilter::current() {
-        // Our own filter doesn't tell ERROR from FATAL, Lambda's does.
+        // The function's own filter takes ERROR and FATAL for the same, Lambda's does not.
         LevelFilter::OFF | LevelFilter::ERROR => "FATAL",
         LevelFilter::WARN => "WARN",
         _ => "INFO",
@@ -97,7 +97,7 @@ pub fn put_off_failed(error: &Error) {
     tracing::warn!(error_type = error.error_type(), "the work could not be put off: {error}");
 }
 
-/// A message has failed of which a copy is in the queue, so it isn't put back.
+/// A message has failed, and a copy of it is in the queue. It is dropped.
 pub fn copy_let_go(request_id: &str, endpoint: &EndpointName) {
     tracing::info!(%endpoint, request_id, "the message is dropped: a copy that failed earlier is still in the queue");
 }

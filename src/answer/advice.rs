@@ -80,7 +80,7 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// Whole ones: the grain of what is known is a minute.
+/// Whole minutes, because CloudWatch knows no less.
 fn seconds(duration: Duration) -> u64 {
     duration.saturating_add(Duration::from_millis(500)).as_secs()
 }

@@ -80,7 +80,7 @@ fn change_json(endpoint: &EndpointName, plan: &VariantPlan, change: &Change) -> 
     json
 }
 
-/// How many instances the wake policy of the plan starts at the most.
+/// The most instances that the wake policy of the plan starts.
 fn most_to_wake(plan: &VariantPlan) -> Option<i32> {
     plan.changes.iter().find_map(|change| {
         let Change::PutScalingPolicy(PolicyName::Wake, policy) = change else { return None };

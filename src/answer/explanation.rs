@@ -1,4 +1,4 @@
-//! The answer to "why doesn't it sleep, wake or change?" as JSON: the findings, and what they go by.
+//! The answer to "why doesn't it sleep, wake or change?" as JSON: the findings, and what they rest on.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::reconcile::{
 pub struct Explanation {
     /// The most important first; never none.
     findings: Vec<Finding>,
-    /// What they go by.
+    /// What they rest on.
     found: Value,
 }
 

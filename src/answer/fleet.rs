@@ -17,7 +17,7 @@ pub struct FleetAnswer {
     results_bytes: usize,
     /// How many results didn't fit.
     left_off: usize,
-    /// The first of those that somebody has to see to, each with its outcome: for the log.
+    /// The first endpoints that need a person, each with its outcome, for the log.
     pub concerns: Vec<String>,
     /// How many endpoints were handed to the work queue.
     pub queued: usize,

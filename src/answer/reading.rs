@@ -1,4 +1,4 @@
-//! What answers say of what they rest on: prices, and what the reading itself has cost.
+//! What an answer says about its sources: prices, and what the reading itself has cost.
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,9 @@ const USD_PER_METRIC: f64 = 0.01 / 1000.0;
 /// What a report itself has cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadingCost {
-    /// That CloudWatch was asked for.
+    /// How many metrics CloudWatch was asked for.
     pub metrics: usize,
-    /// Of AWS's operations, retries and pages included.
+    /// How many calls it took, retries and pages included.
     pub calls: u64,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn price(price: Option<&Price>) -> Value {
         .map_or(Value::Null, |Price { usd, source, date }| json!({ "usdPerHour": usd, "source": source, "date": date }))
 }
 
-/// With so many decimals: more would say what nobody knows.
+/// Rounds to so many decimals. More digits would claim what nobody knows.
 pub(super) fn rounded(value: f64, decimals: i32) -> f64 {
     let scale = 10_f64.powi(decimals);
     (value * scale).round() / scale

@@ -1,4 +1,4 @@
-//! Does what a plan says, change by change, and stops at the first that fails: the order is what keeps a variant able
+//! Does what a plan says, change by change, and stops at the first that fails. The order is what keeps a variant able
 //! to wake.
 
 use super::autoscaling::Resource;
@@ -20,9 +20,9 @@ pub struct Refused {
 }
 
 impl Aws {
-    /// Removes what endpoints that are gone left behind, their alarms last and in batches. Answers those that are done,
-    /// and those that failed; an endpoint of which a target couldn't be deregistered keeps its alarms, which show whose
-    /// it is. `made` is told each change.
+    /// Removes what deleted endpoints left behind, their alarms last and in batches. Answers which endpoints are done and which
+    /// failed. If a target couldn't be deregistered, its endpoint keeps its alarms, which show that it is ours. `made` is called
+    /// with each change.
     pub async fn apply_to_gone(&self, gone: Vec<Gone>, made: impl Fn(&Change)) -> (Vec<Gone>, Vec<(Gone, ApiError)>) {
         let mut done = Vec::new();
         let mut failures = Vec::new();
@@ -53,8 +53,8 @@ impl Aws {
         (done, failures)
     }
 
-    /// Makes the changes of all variants, in order. `made` is told each of them, once it is. Answers the warm hours that
-    /// AWS refuses for their value.
+    /// Makes the changes of all variants, in order. `made` is called with each change that is made. Answers the warm hours whose
+    /// value AWS refuses.
     ///
     /// # Errors
     /// The change that failed for good; those after it have not been tried.
@@ -98,7 +98,7 @@ impl Aws {
                     }
                     Change::PutScheduledAction(name, action) => match self.put_action(resource, name, action).await {
                         Ok(()) => {}
-                        // What AWS has against the tag's value costs the action alone.
+                        // If AWS refuses the tag's value, only this action is left out.
                         Err(error) => match warm_label(name) {
                             Some(label) if error.is_about_the_value() => {
                                 refused.push(Refused { label: label.to_owned(), message: error.to_string() });
@@ -119,8 +119,8 @@ impl Aws {
                         let arn = arn.ok_or_else(|| ApiError::incomplete("TagResource", &label, "ARN to tag"))?;
                         self.tag(*what, arn, tags, &label).await?;
                     }
-                    // One call for all variants, behind everything else: it makes the endpoint Updating, and then
-                    // another one would be refused.
+                    // One call for all variants, after everything else: it makes the endpoint Updating, and AWS would refuse
+                    // a second one.
                     Change::SetDesiredInstances(instances) => {
                         wanted.push((change, &plan.variant, *instances));
                         continue;

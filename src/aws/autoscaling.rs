@@ -1,5 +1,5 @@
-//! Application Auto Scaling: scalable targets, scaling policies and scheduled actions. Both conversions of each are here:
-//! what AWS may have filled in with its documented default reads back as the value that we send.
+//! Application Auto Scaling: scalable targets, scaling policies and scheduled actions, each with both conversions. A value that
+//! AWS has filled in with its documented default reads back as the value that we send.
 #![expect(clippy::wildcard_enum_match_arm, reason = "AWS's enums are open; here they are narrowed to ours")]
 
 use std::collections::BTreeMap;
@@ -281,8 +281,8 @@ pub(super) fn add_policy(scaling: &mut Scaling, arns: &mut PolicyArns, policy: S
     arns.insert(name, policy.policy_arn);
 }
 
-/// Whether target tracking has lost an alarm that it needs: it makes two, and goes by the low one only where it may scale
-/// in. Their names hold `AlarmHigh` and `AlarmLow`
+/// Whether target tracking has lost an alarm that it needs. It makes two, and needs the low one only if it may scale in. Their
+/// names hold `AlarmHigh` and `AlarmLow`
 /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/create-target-tracking-policy-cli.html>).
 fn lacks_an_alarm(recognised: &ScalingPolicy, policy: &SdkPolicy) -> bool {
     let ScalingPolicy::TargetTracking(tracking) = recognised else { return false };

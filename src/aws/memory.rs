@@ -50,7 +50,7 @@ pub struct Remembered {
     pub metrics: usize,
 }
 
-/// Which series of an endpoint a query is of.
+/// Which series of an endpoint a query asks for.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Samples,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::names::{EndpointName, VariantName};
 
-/// The endpoint's tags, all of them, ours or not.
+/// All tags of the endpoint, whether they are settings or not.
 pub type Tags = BTreeMap<String, String>;
 
 /// An endpoint as SageMaker describes it now.
@@ -21,7 +21,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// No instance runs, and none is on its way.
+    /// No instance runs or starts.
     #[must_use]
     pub fn is_asleep(&self) -> bool {
         let has_none = |it: &Variant| it.current_instances == Some(0) && it.desired_instances == Some(0);
@@ -82,7 +82,7 @@ impl Variant {
         self.current_instances.unwrap_or(0).max(self.desired_instances.unwrap_or(0))
     }
 
-    /// No instance runs, or the last one is on its way out.
+    /// No instance runs, or the last one is going.
     #[must_use]
     pub fn is_at_zero(&self) -> bool {
         self.current_instances == Some(0) || self.desired_instances == Some(0)

@@ -1,4 +1,4 @@
-//! The pure core: from what AWS says now to what is to be done. No I/O, no clock, no environment, no AWS type.
+//! The pure core: it decides what to do from what AWS says now. No I/O, no clock, no environment, no AWS type.
 //!
 //! An [`Endpoint`] and its tags give a [`Wish`], a managed one's [`Settings`] give the [`desired`] [`Scaling`] of each
 //! variant, and the difference to the observed one is a plan, a list of [`Change`]s that leaves nothing to choose.
@@ -69,10 +69,10 @@ pub enum Request {
     Remove,
 }
 
-/// Guesses about an endpoint, from whatever made us look at it. They steer what is read, never what is decided.
+/// Guesses about an endpoint, from the event or action that names it. They steer what is read, never what is decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// Worth reading whole at once: saves a round trip where it is right, costs some reads where it is wrong.
+    /// Worth reading whole at once. A right guess saves a round trip, a wrong one costs some reads.
     pub is_likely_ours: bool,
     /// Variants that may have left something behind, beside those that the endpoint has and those of its alarms.
     pub variants: Vec<VariantName>,
@@ -80,7 +80,7 @@ pub struct Hints {
     pub in_any_status: bool,
 }
 
-/// Why nothing is to be done.
+/// Why there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
     NotManaged,
@@ -91,13 +91,13 @@ pub enum SkipReason {
     NotInService,
     NotFound,
     IgnoredEvent,
-    /// It is to sleep by hand while it works.
+    /// A person asks it to sleep while it works.
     Busy,
-    /// It is to wake or sleep by hand, and its tag `pause` holds it.
+    /// A person asks it to wake or sleep, and its tag `pause` holds it.
     Paused,
 }
 
-/// What is to be done about an endpoint.
+/// What to do about an endpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
     Skip(SkipReason),
@@ -108,7 +108,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// What is to be done about each variant; empty where nothing is, whatever the reason.
+    /// What to do about each variant; empty if there is nothing to do, whatever the reason.
     #[must_use]
     pub fn plans(&self) -> &[VariantPlan] {
         match self {
@@ -145,7 +145,7 @@ pub fn decide(
         EndpointStatus::Failed | EndpointStatus::Other => return Decision::Skip(SkipReason::NotInService),
     }
     let wish = rules.read(&endpoint.tags);
-    // What a variant that is gone has left says nothing about those that live.
+    // What a deleted variant has left says nothing about the variants that are there.
     let is_leaving = |variant: &Variant| observed.get(&variant.name).is_some_and(is_leaving);
     let finishes_removal = request == Request::Event && endpoint.variants.iter().any(is_leaving);
     let unwanted = match (&wish, ineligible(endpoint)) {
@@ -185,7 +185,7 @@ pub fn ineligible(endpoint: &Endpoint) -> Option<SkipReason> {
     }
 }
 
-/// For an endpoint that is gone or going: nobody else deletes the alarms of its step policies.
+/// For an endpoint that is deleted or being deleted: nobody else deletes the alarms of its step policies.
 fn clean_up(observed: &BTreeMap<VariantName, Scaling>, reason: SkipReason) -> Decision {
     let plans = leftovers(observed, |_| true);
     if plans.is_empty() { Decision::Skip(reason) } else { Decision::Remove(plans, Removal::Complete) }
@@ -193,7 +193,7 @@ fn clean_up(observed: &BTreeMap<VariantName, Scaling>, reason: SkipReason) -> De
 
 /// What variants left behind that the endpoint no longer has.
 fn vanished(endpoint: &Endpoint, observed: &BTreeMap<VariantName, Scaling>) -> Vec<VariantPlan> {
-    // An answer without any variant is incomplete, and no reason to take anything away.
+    // An answer without any variant is incomplete. It is no reason to take anything away.
     leftovers(observed, |name| {
         !endpoint.variants.is_empty() && !endpoint.variants.iter().any(|variant| variant.name == *name)
     })
@@ -336,8 +336,8 @@ fn configure_all(
     }
 }
 
-/// Registering makes AWS cut a variant down to `MaxCapacity` at once, and another `MaxCapacity` than a target had halves the next
-/// burst or lets the bill grow. With a maximum that the user has tagged, that is what they want. With a mere default it would
+/// Registering makes AWS cut a variant down to `MaxCapacity` at once, and another `MaxCapacity` than before halves the next burst
+/// or lets the bill grow. With a maximum that the user has tagged, that is what they want. With a mere default it would
 /// be a surprise.
 fn surprise_in_size(
     rules: &Rules,

@@ -1,4 +1,4 @@
-//! What of ours is missing, and alarms that can't do what they are there for.
+//! Policies and alarms of ours that are missing, and alarms that can't do their work.
 
 use super::super::Decision;
 use super::super::names::{AlarmKind, PolicyName};
@@ -7,7 +7,7 @@ use super::readings::{AlarmReading, AlarmRole, AlarmState};
 use super::variant::VariantFacts;
 
 impl VariantFacts<'_> {
-    /// What of ours isn't there at all. While another owner stands in the way, nothing of ours is expected.
+    /// Policies and alarms of ours that are missing. While another owner stands in the way, none of them is expected.
     pub(super) fn missing(&self) -> Vec<Finding> {
         let Some(settings) = self.settings.filter(|_| !matches!(self.facts.decision, Decision::Conflict(..))) else {
             return Vec::new();

@@ -1,5 +1,5 @@
-//! Why an endpoint doesn't sleep, doesn't wake or isn't as its tags say: what is there, as a list of findings in
-//! sentences. Decides nothing; it only reads a [`Decision`] and what else AWS says.
+//! Why an endpoint doesn't sleep, doesn't wake or isn't as its tags say, as a list of findings in sentences. This room decides
+//! nothing: it reads a [`Decision`], and what else AWS says.
 
 mod activities;
 mod alarms;
@@ -30,7 +30,7 @@ pub use self::status::{WHAT_COMPONENTS_NEED, way_to_another_instance_type};
 
 use self::variant::VariantFacts;
 
-/// All that an explanation goes by.
+/// Everything that an explanation rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     pub rules: &'a Rules,
@@ -39,7 +39,7 @@ pub struct Facts<'a> {
     /// `EndpointStatus` in SageMaker's own word.
     pub status: Option<&'a str>,
     pub scaling: &'a BTreeMap<VariantName, Scaling>,
-    /// What an event about the endpoint would have done, were the endpoint in service.
+    /// What an event about the endpoint would do if the endpoint were in service.
     pub decision: &'a Decision,
     pub readings: &'a Readings,
     pub now: Timestamp,
@@ -61,7 +61,7 @@ pub fn explain(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// Only what is known to be well is told so.
+/// Says that all is well only if all that it takes is known.
 fn all_well(facts: &Facts, endpoint: &Endpoint) -> Finding {
     let name = &endpoint.name;
     let wakes = |variant: &Variant| facts.scaling.get(&variant.name).is_some_and(Scaling::can_wake);
@@ -73,7 +73,7 @@ fn all_well(facts: &Facts, endpoint: &Endpoint) -> Finding {
     Finding::new(FindingCode::AllWell, About::All, sentence)
 }
 
-/// The changes that are to be made to a variant; `None` where there is no plan, as something else stands in the way.
+/// The changes that a plan makes to a variant; `None` if there is no plan because something stands in the way.
 #[must_use]
 pub fn pending_changes<'a>(decision: &'a Decision, variant: &VariantName) -> Option<&'a [Change]> {
     let plan = decision.plans().iter().find(|plan| plan.variant == *variant)?;
@@ -124,11 +124,11 @@ fn of_endpoint(facts: &Facts, endpoint: &Endpoint) -> Vec<Finding> {
         };
         VariantFacts { facts, settings, variant, scaling, target }.explain(&mut findings);
     }
-    // While it is Creating, and once it has Failed, an endpoint is described without variants: not all of them are gone.
+    // SageMaker describes an endpoint without variants while it is Creating, and once it has Failed. They are not gone.
     if endpoint.variants.is_empty() {
         return findings;
     }
-    // What variants that are gone left behind counts as drift too.
+    // What deleted variants left behind counts as drift too.
     for plan in decision.plans() {
         let is_configured = |variant: &Variant| {
             variant.name != plan.variant

@@ -1,5 +1,4 @@
-//! Whose the endpoint's scaling is and what its tags ask for: opted out, on its way out, invalid tags, another owner, and
-//! what isn't as the tags say.
+//! Who owns the endpoint's scaling, and what its tags ask for: opted out, being removed, invalid tags, another owner, and drift.
 
 use super::super::Conflict;
 use super::super::endpoint::Endpoint;

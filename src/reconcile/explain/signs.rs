@@ -79,7 +79,7 @@ impl VariantFacts<'_> {
         self.facts.readings.signs.get(&(self.variant.name.clone(), sign)).map_or(&[], Vec::as_slice)
     }
 
-    /// The newest minute of a sign that shows work, where the idle alarm still goes by it.
+    /// The newest minute of a sign that shows work, if the idle alarm still looks at that minute.
     fn newest_work(&self, sign: Sign) -> Option<Minute> {
         let minutes = self.scaling.alarms.get(&AlarmKind::Idle)?.evaluation_periods;
         let since = self.facts.now - SignedDuration::from_secs((minutes * METRIC_PERIOD).into());

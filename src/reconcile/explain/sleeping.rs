@@ -29,12 +29,12 @@ impl VariantFacts<'_> {
         findings
     }
 
-    /// As many instances run, and are held.
+    /// Whether so many instances run, and `MinCapacity` keeps them.
     fn keeps(&self, instances: i32) -> bool {
         self.target.min_capacity >= instances && self.instances() >= instances
     }
 
-    /// The one place about warm hours. The plan knows the clock: a raised `MinCapacity` that it leaves alone is meant.
+    /// The one place about warm hours. The plan knows the time: a raised `MinCapacity` that it leaves alone is right.
     fn raised_minimum(&self, settings: &Settings) -> Finding {
         let sentence = format!(
             "{} {} for now: its MinCapacity is {}, above the {} of min-capacity.",

@@ -1,5 +1,4 @@
-//! One variant that is a scalable target, of an endpoint that is managed: what its findings go by, and what suspends its
-//! scaling as a whole.
+//! One variant that is a scalable target, of a managed endpoint: what its findings rest on, and what suspends all its scaling.
 
 use super::super::endpoint::{EndpointStatus, Variant};
 use super::super::names::PolicyName;
@@ -73,7 +72,7 @@ impl VariantFacts<'_> {
         Some(self.variant.current_instances?.max(self.variant.desired_instances?) < self.target.min_capacity)
     }
 
-    /// The backlog of the newest minute there is, where it isn't empty.
+    /// The backlog of the newest minute, if it isn't empty.
     pub(super) fn requests(&self) -> Option<&BacklogSize> {
         self.facts.readings.backlog.first().filter(|newest| newest.requests >= 1.0)
     }

@@ -1,4 +1,4 @@
-//! Why a variant gets no instance, or no more of them.
+//! Why a variant gets no instance, or no more instances.
 
 use super::super::names::AlarmKind;
 use super::super::settings::Key;
@@ -45,8 +45,8 @@ impl VariantFacts<'_> {
         }
     }
 
-    /// Application Auto Scaling acts on a bound when it is registered or changed, and not again: an order that failed is
-    /// not repeated for its sake.
+    /// Application Auto Scaling acts on a bound when it is registered or changed, and never again. It does not repeat an order
+    /// that failed.
     pub(super) fn below_minimum(&self) -> Option<Finding> {
         if self.is_below_minimum() != Some(true) || self.attempt().is_some() {
             return None;
