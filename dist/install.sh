@@ -21,8 +21,13 @@ account=$(aws sts get-caller-identity --query Account --output text) \
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
 [ -n "$region" ] || stop "no Region is set; set AWS_REGION"
 
+# Only "does not exist" means that there is none. A warning may stand before the status.
 status=$(aws cloudformation describe-stacks --region "$region" --stack-name "$STACK" \
-    --query 'Stacks[0].StackStatus' --output text 2>/dev/null || echo NONE)
+    --query 'Stacks[0].StackStatus' --output text 2>&1) || case $status in
+    *"does not exist"*) status=NONE ;;
+    *) stop "the stack $STACK could not be looked at: $status" ;;
+esac
+status=${status##*[!A-Z_]}
 case $status in
     NONE | CREATE_COMPLETE | UPDATE_COMPLETE | UPDATE_ROLLBACK_COMPLETE) ;;
     ROLLBACK_COMPLETE | REVIEW_IN_PROGRESS)

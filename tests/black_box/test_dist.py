@@ -170,7 +170,11 @@ AWS = """#!/bin/sh
 echo "$*" >> "$CALLS"
 case "$1 $2" in
 "sts get-caller-identity") [ -z "$NO_CREDENTIALS" ] || exit 255; echo 123456789012 ;;
-"cloudformation describe-stacks") [ -z "$STACK_STATUS" ] && exit 254; echo "$STACK_STATUS" ;;
+"cloudformation describe-stacks")
+    if [ -n "$DENIED" ]; then echo "An error occurred (AccessDenied)" >&2; exit 254; fi
+    if [ -z "$STACK_STATUS" ]; then echo "Stack with id $6 does not exist" >&2; exit 254; fi
+    echo "a warning" >&2
+    echo "$STACK_STATUS" ;;
 "s3api head-bucket") exit "${NO_BUCKET:-0}" ;;
 "cloudformation deploy") exit "${FAILS:-0}" ;;
 esac
@@ -244,6 +248,12 @@ def test_without_credentials_it_says_what_helps(made: Path, tmp_path: Path) -> N
     done = install(made, tmp_path, NO_CREDENTIALS="1")
     assert (done.returncode, deployments(done)) == (1, [])
     assert "no credentials that work" in done.stderr
+
+
+def test_a_stack_that_cannot_be_looked_at_is_not_taken_for_none(made: Path, tmp_path: Path) -> None:
+    done = install(made, tmp_path, DENIED="1")
+    assert (done.returncode, deployments(done)) == (1, [])
+    assert "could not be looked at: An error occurred (AccessDenied)" in done.stderr
 
 
 @pytest.mark.parametrize(
