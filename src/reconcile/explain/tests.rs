@@ -1,5 +1,7 @@
 //! Findings from facts, without AWS.
 
+mod situations;
+
 use jiff::Timestamp;
 
 use super::super::endpoint::{Hosting, Inference, Tags};
