@@ -86,6 +86,18 @@ def test_a_document_that_is_read_first_stays_short(name: str) -> None:
     assert len((ROOT / name).read_bytes()) <= MOST[name]
 
 
+# Of src: what the crate is called by, and what is no source.
+NOT_A_ROOM = {"lib.rs", "payload", "prices.csv"}
+
+
+def test_the_map_of_the_architecture_has_every_room_of_the_sources() -> None:
+    architecture = ROOT / "ARCHITECTURE.md"
+    mapped = {(ROOT / link.partition("#")[0]).resolve() for link in links(architecture)}
+    shown = {path.parent if path.name in ("mod.rs", "__init__.py") else path for path in mapped}
+    rooms = {path for path in (ROOT / "src").iterdir() if path.name not in NOT_A_ROOM}
+    assert sorted(str(room.relative_to(ROOT)) for room in rooms - shown) == []
+
+
 @EACH_DOCUMENT
 def test_every_link_leads_somewhere(path: Path) -> None:
     assert broken(path) == []
