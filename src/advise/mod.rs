@@ -191,7 +191,7 @@ fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Ref
     let Reconstructed { trace, first_minute } = reconstruct::trace(history)?;
     let requests = trace.requests.len();
     if requests < FEWEST_REQUESTS {
-        return Err((Refusal::FewRequests, format!("{requests} requests; {FEWEST_REQUESTS} are the least to go by")));
+        return Err((Refusal::FewRequests, format!("{requests} requests; advice needs at least {FEWEST_REQUESTS}")));
     }
     let no_replay = |problem: String| (Refusal::NoData, problem);
     let in_force = candidates::in_force(question, trace.start).map_err(no_replay)?;
@@ -225,7 +225,10 @@ fn check_window(history: &History) -> Result<(), (Refusal, String)> {
     if history.configured > history.created && history.configured > history.start {
         return Err((
             Refusal::Updated,
-            format!("it was updated at {:.0}, within these days: what was before says little", history.configured),
+            format!(
+                "it was updated at {:.0}, within these days: the days before say little about it",
+                history.configured
+            ),
         ));
     }
     let (gaps, minutes) = reconstruct::gaps(history);
@@ -369,7 +372,7 @@ fn assumptions(history: &History, question: &Question<'_>, world: &World, first_
             .to_owned(),
     );
     all.push(
-        "a container goes on working for 30 s after SIGTERM, and what it isn't done with then is cut off".to_owned(),
+        "a container goes on working for 30 s after SIGTERM; requests that aren't done by then are cut off".to_owned(),
     );
     if first_minute > 0 {
         all.push(format!(

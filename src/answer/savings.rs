@@ -27,10 +27,10 @@ pub struct SavingsReport {
 
 /// What the numbers rest on.
 const ASSUMPTIONS: [&str; 4] = [
-    "an instance counts while it publishes CPUUtilization: the minutes in which it starts are billed and not in here",
-    "idle are hours in which nothing waited and nothing was finished, nor in the hour after",
+    "an instance counts while it publishes CPUUtilization; the minutes in which it starts may be billed, and are not counted",
+    "an hour is idle if nothing waited and nothing was finished, neither then nor in the hour after",
     "US$ are hours times the price on demand, before Savings Plans, without storage and data",
-    "alwaysOnHours are those of one instance since the endpoint was created, of 30 days at most",
+    "alwaysOnHours are the hours of one instance that is always on, since the endpoint was created, 30 days at most",
 ];
 
 impl SavingsReport {
