@@ -75,8 +75,7 @@ pub fn state_news(
 /// Whether an order for instances of a variant that is at rest came to nothing.
 fn no_capacity(state: State, variant: &Variant, activities: &[ScalingActivity], now: Timestamp) -> Option<Attention> {
     let attempt: Attempt<'_> = open_attempt(activities, now)?;
-    let lacks =
-        variant.current_instances < variant.desired_instances || Some(attempt.wanted) > variant.current_instances;
+    let lacks = variant.current_instances.is_some_and(|current| attempt.wanted > current);
     let is_quota = match attempt.obstacle {
         Obstacle::Capacity => false,
         Obstacle::Quota => true,
@@ -224,6 +223,37 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_has_come_true_otherwise_needs_no_attention() {
+        let refused = ScalingActivity {
+            status: ActivityStatus::Failed,
+            message: Some("Insufficient capacity.".to_owned()),
+            ..set(90, 2)
+        };
+        for (current, desired, needs) in [(1, 1, true), (1, 2, true), (2, 2, false), (2, 3, false), (3, 3, false)] {
+            let found = told(current, desired, &[set(10, 1), refused.clone()], 96);
+            assert_eq!(matches!(found, Some(News::NeedsAttention(_))), needs, "{current} of {desired}: {found:?}");
+        }
+    }
+
+    /// Rules of others go by them.
+    #[test]
+    fn the_types_of_the_events_are_a_contract() {
+        let lacking = Attention::NoCapacity { state: State::Waking, since: at(1), is_quota: false, message: None };
+        for (news, detail_type, old_and_new) in [
+            (News::Configured, "Endpoint Configured", (None, None)),
+            (News::Asleep(Before::Was(State::Awake)), "Endpoint Asleep", (Some(State::Awake), Some(State::Asleep))),
+            (News::Asleep(Before::Unknown), "Endpoint Asleep", (None, Some(State::Asleep))),
+            (News::Awake(Before::Was(State::Asleep)), "Endpoint Awake", (Some(State::Asleep), Some(State::Awake))),
+            (News::Waking, "Endpoint Waking", (Some(State::Asleep), Some(State::Waking))),
+            (News::NeedsAttention(lacking), "Endpoint Needs Attention", (None, Some(State::Waking))),
+            (News::NeedsAttention(Attention::Invalid), "Endpoint Needs Attention", (None, None)),
+            (News::NeedsAttention(Attention::Conflict), "Endpoint Needs Attention", (None, None)),
+        ] {
+            assert_eq!((news.detail_type(), news.old_and_new()), (detail_type, old_and_new), "{news:?}");
+        }
+    }
+
+    #[test]
     fn only_a_change_from_none_to_some_is_waking() {
         let other = EndpointStatus::Other;
         for (status, current, desired, is_deploying, want) in [
@@ -236,5 +266,27 @@ mod tests {
         ] {
             assert_eq!(waking(&endpoint(status, current, desired), is_deploying), want, "{current} {desired}");
         }
+    }
+
+    #[test]
+    fn nothing_is_told_of_an_endpoint_without_variants_or_that_is_being_changed() {
+        let nameless = Endpoint { variants: vec![], ..endpoint(EndpointStatus::InService, 0, 0) };
+        assert_eq!(state_news(&nameless, &BTreeMap::new(), at(0)), None);
+        for status in [EndpointStatus::Other, EndpointStatus::Failed, EndpointStatus::Deleting] {
+            assert_eq!(state_news(&endpoint(status, 0, 0), &BTreeMap::new(), at(0)), None, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_before_is_known_only_where_all_variants_were_the_same() {
+        let other = VariantName::new("Other").unwrap();
+        let mut asleep = endpoint(EndpointStatus::InService, 0, 0);
+        asleep.variants.push(Variant { name: other.clone(), ..asleep.variants[0].clone() });
+        let told = |second: &[ScalingActivity]| {
+            let activities = BTreeMap::from([(name(), vec![set(100, 0)]), (other.clone(), second.to_vec())]);
+            state_news(&asleep, &activities, at(106))
+        };
+        assert_eq!(told(&[set(100, 0)]), Some(News::Asleep(Before::Was(State::Awake))));
+        assert_eq!(told(&[]), Some(News::Asleep(Before::Unknown)));
     }
 }

@@ -390,6 +390,19 @@ mod tests {
         assert!(has_berlin_end("2026-10-27T00:00:00Z"), "on 2 November it is 08:30 again");
     }
 
+    /// New York changes to summer time on March 8, Berlin later. Until then Berlin's hours end before New York's begin.
+    #[test]
+    fn the_closing_that_comes_first_decides_whether_another_window_takes_it_over() {
+        let windows = [("", "SUN 08:00-18:00 Europe/Berlin"), ("us", "SUN 12:30-20:00 America/New_York")];
+        let ends = |now: &str| {
+            let all = schedules(&windows, now).into_iter();
+            all.map(|(name, _)| name).filter(|name| name.starts_with("end")).collect::<Vec<_>>()
+        };
+        assert_eq!(ends("2026-03-01T10:00:00Z"), ["end", "end.us"], "this evening");
+        assert_eq!(ends("2026-03-01T17:00:01Z"), ["end.us"], "this evening's is over");
+        assert_eq!(ends("2026-03-02T10:00:00Z"), ["end.us"], "next Sunday New York has opened by then");
+    }
+
     #[test]
     fn in_the_hour_that_summer_time_skips_a_window_opens_and_closes_an_hour_later() {
         // On 29 March 2026, 02:00 in Berlin is followed by 03:00.

@@ -267,6 +267,8 @@ fn a_bound_belongs_to_one_step_alone() {
     ] {
         assert_eq!(policy.amount_at(difference), want, "at {difference}");
     }
+    let near = step_policy(Adjustment::ChangeInCapacity, &[(Some(-10.0), Some(-5.0), -1)]);
+    assert_eq!([near.amount_at(-10.0), near.amount_at(-5.0), near.amount_at(-4.9)], [None, Some(-1), None]);
     let up = step_policy(Adjustment::ChangeInCapacity, &[(Some(0.0), None, 1)]);
     assert_eq!([up.amount_at(-0.1), up.amount_at(0.0), up.amount_at(1e9)], [None, Some(1), Some(1)]);
     let down = step_policy(Adjustment::ChangeInCapacity, &[(None, Some(0.0), -1)]);
