@@ -68,5 +68,5 @@ aws s3api put-object --bucket "$bucket" --key "$key" --body "$package" --expecte
 aws cloudformation deploy --region "$region" --stack-name "$STACK" --template-file stack.json \
     --s3-bucket "$bucket" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
     --parameter-overrides "CodeBucket=$bucket" "CodeKey=$key" "$@" \
-    || stop "the deployment failed; the reason is among the stack's events: aws cloudformation describe-stack-events --region $region --stack-name $STACK"
+    || stop "the deployment failed; where no reason stands above, it is among the stack's events: aws cloudformation describe-stack-events --region $region --stack-name $STACK"
 echo "Deployed. Tag an asynchronous endpoint with scale-to-zero:enabled=true."
