@@ -106,7 +106,7 @@ fn detail(news: &News, answer: &Answer) -> Value {
             Attention::NoCapacity { is_quota: true, .. } => "quota",
         });
         if let Attention::NoCapacity { since, message, .. } = attention {
-            detail["since"] = json!(clock(*since));
+            detail["since"] = json!(since.map(clock));
             detail["message"] = json!(message);
         }
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_applicationautoscaling::error::BuildError;
+use aws_sdk_applicationautoscaling::operation::describe_scaling_activities::DescribeScalingActivitiesOutput;
 use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, CustomizedMetricSpecification, MetricAggregationType, MetricDimension, MetricStatistic,
     PolicyType as SdkPolicyType, ScalableDimension, ScalableTarget as SdkTarget, ScalableTargetAction,
@@ -14,13 +15,14 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::lists::List;
 use super::{ApiError, Aws, ENDPOINT_DIMENSION, NAMESPACE};
 use crate::reconcile::{
     ActivityStatus, Adjustment, Aggregation, Foreign, ForeignKind, METRIC_PERIOD, Metric, Namespace, PolicyName,
     PolicyType, ScalableTarget, Scaling, ScalingActivity, ScalingPolicy, ScheduledAction, Statistic, StepAdjustment,
-    StepScaling, Suspended, Tags, TargetTracking, is_owned_action,
+    StepScaling, Suspended, Tags, TargetTracking, hide_what_was_fulfilled, is_owned_action,
 };
 
 const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
@@ -40,6 +42,19 @@ pub(super) struct Resource<'a> {
     /// For error messages.
     pub(super) label: &'a str,
 }
+
+/// How far back activities are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reach {
+    /// One call, as often as somebody may ask.
+    OnePage,
+    /// Until an order was fulfilled, as long as there is time. A quota's refusals come every ten seconds, and hide it behind
+    /// thousands.
+    ToTheLastFulfilled { until: Instant },
+}
+
+/// With fifty on a page, eight hours of refusals.
+const MOST_PAGES: usize = 60;
 
 /// A scalable target as it is read.
 #[derive(Debug)]
@@ -120,20 +135,40 @@ impl Aws {
         Ok(found.into_iter().filter(|action| action.scalable_dimension == Some(DIMENSION)).collect())
     }
 
-    /// What was done to a resource in the last six weeks, or tried: one page, as AWS lists the newest first.
-    pub(super) async fn describe_activities(&self, resource: Resource<'_>) -> Result<Vec<ScalingActivity>, ApiError> {
+    /// What was done to a resource in the last six weeks, or tried, the newest first. The first page is enough, unless orders
+    /// that came to nothing fill it.
+    pub(super) async fn describe_activities(
+        &self,
+        resource: Resource<'_>,
+        reach: Reach,
+    ) -> Result<Vec<ScalingActivity>, ApiError> {
         let label = resource.label;
         let list = List { operation: "DescribeScalingActivities", label };
-        let page = self
+        let activities = |page: DescribeScalingActivitiesOutput| {
+            let activities = page.scaling_activities.ok_or("ScalingActivities")?;
+            Ok(activities.into_iter().map(scaling_activity).collect())
+        };
+        let mut pages = self
             .autoscaling
             .describe_scaling_activities()
             .service_namespace(ServiceNamespace::Sagemaker)
             .scalable_dimension(DIMENSION)
             .resource_id(resource.id)
-            .send()
-            .await;
-        let found = list.of_page(page, |page| page.scaling_activities.ok_or("ScalingActivities"))?;
-        Ok(found.into_iter().map(scaling_activity).collect())
+            .into_paginator()
+            .send();
+        let Some(first) = pages.next().await else { return Ok(Vec::new()) };
+        let mut found: Vec<ScalingActivity> = list.of_page(first, activities)?;
+        let Reach::ToTheLastFulfilled { until } = reach else { return Ok(found) };
+        for _ in 1..MOST_PAGES {
+            if !hide_what_was_fulfilled(&found) {
+                break;
+            }
+            // What is known already is worth telling, whatever becomes of the rest.
+            let Ok(Some(page)) = tokio::time::timeout_at(until, pages.next()).await else { break };
+            let Ok(more) = list.of_page(page, activities) else { break };
+            found.extend(more);
+        }
+        Ok(found)
     }
 
     pub(super) async fn register_target(

@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::metric_data::MetricQuery;
+use super::readings::LONGEST_READ;
 use super::sagemaker::Described;
 use super::{ApiError, Aws, NAMESPACE, Observed};
 use crate::advise::{History, Series};
@@ -163,7 +164,7 @@ impl Aws {
                 *place.get_or_insert(0.0) += value;
             }
         });
-        let ((), activities) = tokio::try_join!(reads, self.activities(observed))?;
+        let ((), activities) = tokio::try_join!(reads, self.activities(observed, LONGEST_READ))?;
         let [backlog, processed, processing_time, time_in_backlog, samples] = series;
         let particulars = observed.particulars;
         Ok(History {

@@ -8,8 +8,9 @@ use aws_sdk_cloudwatch::types::{ComparisonOperator, MetricAlarm, StateValue};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
-use super::autoscaling::{Resource, timestamp};
+use super::autoscaling::{Reach, Resource, timestamp};
 use super::{ApiError, Aws, Observed};
 use crate::reconcile::{
     AlarmKind, AlarmReading, AlarmRole, AlarmState, BacklogSize, Endpoint, Inference, Metric, Minute, PolicyName,
@@ -45,7 +46,7 @@ impl Aws {
         let window = Duration::from_secs(backlog_window(rules, endpoint).unsigned_abs().into());
         let (alarms, activities, shown) = tokio::join!(
             in_time(limit, "The states of the alarms", self.alarm_readings(observed)),
-            in_time(limit, "The scaling activities", self.activities(observed)),
+            in_time(limit, "The scaling activities", self.activities(observed, limit)),
             in_time(limit, "The backlog", self.signs(endpoint, now, window))
         );
         let mut unreadable = Vec::new();
@@ -82,12 +83,15 @@ impl Aws {
     pub(super) async fn activities(
         &self,
         observed: &Observed,
+        within: Duration,
     ) -> Result<BTreeMap<VariantName, Vec<ScalingActivity>>, ApiError> {
+        // With time to spare for what was found.
+        let reach = Reach::ToTheLastFulfilled { until: Instant::now() + within * 3 / 4 };
         let targets = observed.scaling.iter().filter(|(_, scaling)| scaling.target.is_some());
         let found = try_join_all(targets.map(|(variant, _)| async move {
             let id = resource_id(&observed.name, variant);
             let label = format!("endpoint {}, variant {variant}", observed.name);
-            let activities = self.describe_activities(Resource { id: &id, label: &label }).await?;
+            let activities = self.describe_activities(Resource { id: &id, label: &label }, reach).await?;
             Ok((variant.clone(), activities))
         }));
         Ok(found.await?.into_iter().collect())

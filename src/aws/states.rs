@@ -8,7 +8,7 @@ use aws_smithy_types::DateTime;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
-use super::autoscaling::Resource;
+use super::autoscaling::{Reach, Resource};
 use super::cloudwatch::{metric_list, results, unanswered};
 use super::readings::{LONGEST_READ, in_time, or_note};
 use super::sagemaker::Described;
@@ -82,7 +82,7 @@ impl Aws {
         Ok(Some(Observed { endpoint: Some(endpoint), is_deploying, arn: Some(arn), ..bare }))
     }
 
-    /// What was done to the variants of an endpoint, or tried: a call each.
+    /// What was done to the variants of an endpoint, or tried, as far as a page of it tells: a call each.
     ///
     /// # Errors
     /// Whatever `DescribeScalingActivities` fails for good.
@@ -93,7 +93,7 @@ impl Aws {
         let reads = try_join_all(endpoint.variants.iter().map(|variant| async {
             let id = resource_id(&endpoint.name, &variant.name);
             let label = format!("endpoint {}, variant {}", endpoint.name, variant.name);
-            let activities = self.describe_activities(Resource { id: &id, label: &label }).await?;
+            let activities = self.describe_activities(Resource { id: &id, label: &label }, Reach::OnePage).await?;
             Ok((variant.name.clone(), activities))
         }));
         Ok(reads.await?.into_iter().collect())

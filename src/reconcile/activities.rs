@@ -176,6 +176,13 @@ fn orders(activities: &[ScalingActivity]) -> Vec<(&ScalingActivity, Option<bool>
     found
 }
 
+/// Whether none of these is an order that was fulfilled, and some are ones that were not.
+#[must_use]
+pub fn hide_what_was_fulfilled(activities: &[ScalingActivity]) -> bool {
+    let orders = orders(activities);
+    !orders.is_empty() && orders.iter().all(|(order, _)| order.status != ActivityStatus::Successful)
+}
+
 /// How long each start of instances took, from the order to its fulfilment, the newest first.
 #[must_use]
 pub fn starts(activities: &[ScalingActivity]) -> Vec<Duration> {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::activities::{ActivityStatus, LastAction, ScalingActivity, Starts, last_action, median_start, open_attempt};
+use super::activities::{
+    ActivityStatus, LastAction, ScalingActivity, Starts, hide_what_was_fulfilled, last_action, median_start,
+    open_attempt,
+};
 use super::endpoint::{Endpoint, EndpointStatus, Variant};
 use super::names::VariantName;
 use super::plan::{Change, VariantPlan};
@@ -123,19 +126,22 @@ fn since(
     activities: &[ScalingActivity],
     now: Timestamp,
 ) -> Option<Timestamp> {
-    // The activity that gave the variant the number that it has or is getting.
-    let explains = match last_action(activities, variant.desired_instances) {
-        Some(LastAction::Activity { activity, .. }) if activity.instances() == variant.desired_instances => {
-            Some(activity)
-        }
-        Some(LastAction::Activity { .. } | LastAction::ByHand { .. }) | None => None,
+    // The activity that gave the variant the number that it has or is getting. Orders that came to nothing may be newer.
+    let newest = match last_action(activities, variant.desired_instances) {
+        Some(LastAction::Activity { activity, .. }) => Some(activity),
+        Some(LastAction::ByHand { .. }) | None => None,
     };
+    let done = fulfilled(activities).pop().map(|(activity, _)| activity);
+    let explains = [newest, done].into_iter().flatten().find(|it| it.instances() == variant.desired_instances);
     match (state, explains) {
+        // They hide what woke it, and each attempt may count as a change.
+        (State::Awake, None) if hide_what_was_fulfilled(activities) => None,
         (State::Updating, _) | (_, None) => modified,
         (State::Asleep, Some(activity)) => Some(activity.end.unwrap_or(activity.start)),
-        (State::Waking, Some(activity)) => {
-            Some(open_attempt(activities, now).map_or(activity.start, |attempt| attempt.since))
-        }
+        (State::Waking, Some(activity)) => match open_attempt(activities, now) {
+            Some(attempt) => (!attempt.is_since_at_least).then_some(attempt.since),
+            None => Some(activity.start),
+        },
         (State::FallingAsleep, Some(activity)) => Some(activity.start),
         (State::Awake, Some(_)) => woke_up(activities).map(|activity| activity.end.unwrap_or(activity.start)),
     }

@@ -28,7 +28,7 @@ use self::plan::{Asked, Standing, configure, is_leaving, raise, remove};
 
 pub use activities::{
     ACTIVITIES_ON_A_PAGE, ActivityStatus, Attempt, Author, LastAction, Obstacle, ScalingActivity, Starts, author,
-    last_action, median_start, open_attempt, refusal, starts,
+    hide_what_was_fulfilled, last_action, median_start, open_attempt, refusal, starts,
 };
 pub use along::{Present, plan_tags, tags_along};
 pub use by_hand::{

@@ -29,7 +29,8 @@ pub enum Attention {
     /// AWS doesn't start the instances that were asked for.
     NoCapacity {
         state: State,
-        since: Timestamp,
+        /// `None`: before what a page of activities tells.
+        since: Option<Timestamp>,
         /// The account's quota stands in the way, not a lack of capacity.
         is_quota: bool,
         message: Option<String>,
@@ -83,7 +84,7 @@ fn no_capacity(state: State, variant: &Variant, activities: &[ScalingActivity], 
     };
     lacks.then(|| Attention::NoCapacity {
         state,
-        since: attempt.since,
+        since: (!attempt.is_since_at_least).then_some(attempt.since),
         is_quota,
         message: attempt.newest.message.clone(),
     })
@@ -129,7 +130,7 @@ impl News {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ActivityStatus, EndpointName, Hosting, Inference, Tags};
+    use super::super::{ACTIVITIES_ON_A_PAGE, ActivityStatus, EndpointName, Hosting, Inference, Tags};
     use super::*;
 
     fn endpoint(status: EndpointStatus, current: i32, desired: i32) -> Endpoint {
@@ -238,7 +239,8 @@ mod tests {
     /// Rules of others go by them.
     #[test]
     fn the_types_of_the_events_are_a_contract() {
-        let lacking = Attention::NoCapacity { state: State::Waking, since: at(1), is_quota: false, message: None };
+        let lacking =
+            Attention::NoCapacity { state: State::Waking, since: Some(at(1)), is_quota: false, message: None };
         for (news, detail_type, old_and_new) in [
             (News::Configured, "Endpoint Configured", (None, None)),
             (News::Asleep(Before::Was(State::Awake)), "Endpoint Asleep", (Some(State::Awake), Some(State::Asleep))),
@@ -251,6 +253,22 @@ mod tests {
         ] {
             assert_eq!((news.detail_type(), news.old_and_new()), (detail_type, old_and_new), "{news:?}");
         }
+    }
+
+    #[test]
+    fn since_when_it_is_refused_is_told_only_where_something_before_it_is_known() {
+        let since = |count: usize| {
+            let refused = ScalingActivity {
+                status: ActivityStatus::Failed,
+                message: Some("service limit".to_owned()),
+                ..set(90, 1)
+            };
+            match told(0, 0, &vec![refused; count], 96) {
+                Some(News::NeedsAttention(Attention::NoCapacity { since, .. })) => since,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((since(1), since(ACTIVITIES_ON_A_PAGE)), (Some(at(90)), None));
     }
 
     #[test]

@@ -189,6 +189,43 @@ def test_one_endpoint_costs_three_calls_in_two_round_trips(
     assert calls == ["DescribeEndpoint", "DescribeScalingActivities", "GetMetricData"]
 
 
+@pytest.mark.parametrize("current", [0, 3])
+def test_thousands_of_refusals_hide_much_and_status_claims_nothing_about_it(
+    aws: LocalAws, function: Function, configured: Callable[..., None], current: int
+) -> None:
+    """A quota is tried again every ten seconds. Three calls don't reach behind that."""
+    configured(current, max_capacity="4")
+    aws.add_activity("demo", 1, "Successful", "done", minutes_ago=900, seconds=420, cause=WAKE_CAUSE)
+    for ten_seconds in range(2000):
+        aws.add_activity(
+            "demo", 4, "Failed", "quota", minutes_ago=1 + ten_seconds / 6, seconds=1, cause=WAKE_CAUSE
+        )
+
+    [variant] = function.invoke(status())["variants"]
+
+    assert (variant["state"], variant["wakesIn"]) == ("awake" if current else "asleep", None)
+    # When it fell asleep is when SageMaker last changed it; when it woke, no one can tell.
+    assert (variant["since"] is None) == bool(current)
+    assert (variant["lastAction"]["status"], variant["lastAction"]["instances"]) == ("failed", 4)
+    assert len(aws.calls) == 3
+
+
+def test_a_refusal_does_not_hide_since_when_it_is_awake(
+    aws: LocalAws, function: Function, configured: Callable[..., None]
+) -> None:
+    configured(3, max_capacity="4")
+    for instances, minutes_ago in ((0, 90), (1, 60), (3, 30)):
+        aws.add_activity(
+            "demo", instances, "Successful", "done", minutes_ago=minutes_ago, seconds=300, cause="moon"
+        )
+    aws.add_activity("demo", 4, "Failed", "quota", minutes_ago=1, seconds=1, cause=WAKE_CAUSE)
+
+    [variant] = function.invoke(status())["variants"]
+
+    woke = datetime.now(UTC) - timedelta(minutes=55)
+    assert abs(datetime.fromisoformat(variant["since"]) - woke) < timedelta(seconds=30)
+
+
 @pytest.mark.parametrize("operation", ["DescribeScalingActivities", "GetMetricData"])
 def test_what_cannot_be_read_is_a_note_and_the_rest_is_told(
     aws: LocalAws, function: Function, configured: Callable[..., None], operation: str

@@ -679,11 +679,11 @@ CASES: dict[str, Case] = {
         advice="ask for more in Service Quotas, end what else runs on ml.g5.xlarge, or set the tag "
         "scale-to-zero:max-capacity to what the quota allows",
     ),
-    "quota, since longer than AWS lists": Case(
+    "quota, and nothing before it is known": Case(
         lambda world: reach_the_quota(world, 60),
         ["quota", "idle-timeout"],
         "wake",
-        "Variant AllTraffic runs 3 instances and can't get 4: AWS has been trying since at least … (10 "
+        "Variant AllTraffic runs 3 instances and can't get 4: AWS has been trying since at least … (11 "
         f"min), and your quota for ml.g5.xlarge is used up. Its last answer, at …: {OVER_QUOTA}",
         advice="ask for more in Service Quotas, end what else runs on ml.g5.xlarge, or set the tag "
         "scale-to-zero:max-capacity to what the quota allows",
@@ -1068,6 +1068,71 @@ def test_findings_come_in_the_order_of_the_codes(world: World) -> None:
         "Variant AllTraffic is paused: scaling in is suspended, so no instance is taken away. No tag asks "
         f"for it: {APPLY}."
     )
+
+
+# Under a quota AWS tries again every ten seconds, so thousands of activities hide what was before.
+
+ACTIVITIES_ON_A_PAGE = 50
+
+
+def start_and_then_reach_the_quota(world: World, times: int) -> datetime:
+    """Answers when the first of the refusals came."""
+    world.configure(instances=3, max_capacity="4")
+    minutes_ago = 2 + (times - 1) / 6
+    start(world, minutes_ago + 60, 420)
+    world.aws.add_activity(
+        "demo", 3, "Successful", FULFILLED, minutes_ago=minutes_ago + 30, seconds=540, cause=BY_TRACKING
+    )
+    for ten_seconds in range(times):
+        world.aws.add_activity(
+            "demo", 4, "Failed", OVER_QUOTA, minutes_ago=2 + ten_seconds / 6, seconds=0.5, cause=BY_TRACKING
+        )
+    return datetime.now(UTC) - timedelta(minutes=minutes_ago)
+
+
+def since(sentence: str) -> datetime:
+    [found] = re.findall(r"since (?:at least )?([0-9-]+T[0-9:]+Z)", sentence)
+    return datetime.fromisoformat(found)
+
+
+@pytest.mark.parametrize(("times", "pages"), [(49, 1), (50, 2), (2000, 41)])
+def test_the_first_of_thousands_of_refusals_is_found_and_what_was_fulfilled_before(
+    world: World, times: int, pages: int
+) -> None:
+    first = start_and_then_reach_the_quota(world, times)
+    world.aws.clear_calls()
+
+    answered = world.explain()
+
+    [quota] = [finding for finding in answered["findings"] if finding["code"] == "quota"]
+    assert "at least" not in quota["sentence"]
+    assert abs(since(quota["sentence"]) - first) < timedelta(seconds=15)
+    last = answered["found"]["variants"][0]["lastAction"]
+    assert (last["by"], last["name"], last["status"]) == ("policy", "scale-to-zero-backlog", "failed")
+    assert [call.operation for call in world.aws.calls].count("DescribeScalingActivities") == pages
+
+
+def test_of_more_refusals_than_are_read_the_time_is_a_bound(world: World) -> None:
+    start_and_then_reach_the_quota(world, 60 * ACTIVITIES_ON_A_PAGE)
+    world.aws.clear_calls()
+
+    [quota] = [finding for finding in world.explain()["findings"] if finding["code"] == "quota"]
+
+    assert "AWS has been trying since at least " in quota["sentence"]
+    assert [call.operation for call in world.aws.calls].count("DescribeScalingActivities") == 60
+
+
+@pytest.mark.parametrize("kind", ["access_denied", "hang"])
+def test_pages_that_cannot_be_read_cost_only_what_they_hold(world: World, kind: str) -> None:
+    start_and_then_reach_the_quota(world, 200)
+    world.aws.faults = [Fault("DescribeScalingActivities", kind, range(3, 100))]
+
+    answered = world.function.invoke({"action": "explain", "endpoint": "demo"}, 8)
+
+    codes = [finding["code"] for finding in answered["findings"]]
+    assert "unreadable" not in codes
+    [quota] = [finding for finding in answered["findings"] if finding["code"] == "quota"]
+    assert "AWS has been trying since at least " in quota["sentence"]
 
 
 # What the findings go by.
