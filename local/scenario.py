@@ -1,4 +1,4 @@
-"""The verbs of a test: make an endpoint, change it, let time pass, and look at what stands around it.
+"""The verbs of a test: make an endpoint, change it, let time pass, and look at what belongs to it.
 
 They act on the account at once and are neither recorded nor refused, unlike the calls of the function.
 """
@@ -225,7 +225,7 @@ class Scenario:
             sagemaker.settle(self.account())
 
     def state(self, name: str) -> dict[str, Any]:
-        """What stands around an endpoint, without ARNs and times, in plain values to compare as a whole.
+        """What belongs to an endpoint, without ARNs and times, in plain values to compare as a whole.
 
         `foreign` holds the policies and scheduled actions that do not bear the function's names.
         """

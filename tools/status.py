@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 SAMCONFIG = Path(__file__).resolve().parent.parent / "samconfig.toml"
 
 HEADINGS = ("ENDPOINT", "VARIANT", "STATE", "INSTANCES", "SINCE", "WAKES IN", "WAITING", "LAST")
-# Which of them are numbers, and so stand to the right.
+# The columns with numbers, which are aligned to the right.
 NUMBERS = {"INSTANCES", "WAKES IN", "WAITING"}
 COLOURS = {"asleep": 34, "waking": 33, "awake": 32, "falling-asleep": 36, "updating": 35}
 UNKNOWN = "-"

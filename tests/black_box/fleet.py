@@ -94,7 +94,7 @@ def create_fleet(aws: LocalAws, size: int) -> list[str]:
 
 
 def names_of_all(endpoints: Iterable[str]) -> set[str]:
-    """The names of all that stands around configured endpoints."""
+    """The names of all that belongs to configured endpoints."""
     found: set[str] = set()
     for endpoint in endpoints:
         resource = resource_id(endpoint, VARIANT)

@@ -180,7 +180,7 @@ def deleted_with_its_target_left(aws: LocalAws, function: Function) -> None:
 class Work:
     arrange: Callable[[LocalAws, Function], None]
     writes: list[str]
-    # What stands around the endpoint in the end, without what others have there.
+    # What belongs to the endpoint in the end, without what others have there.
     state: Json
     # What the invocation is asked for. Lambda delivers a payload again when the invocation has failed.
     payload: Json

@@ -268,7 +268,7 @@ def test_a_sweep_of_which_each_operation_is_throttled_once(
 
 
 def create_forty(aws: LocalAws) -> tuple[dict[str, Json], list[Json]]:
-    """Forty endpoints in eight states; answers what has to stand around each in the end, and their events."""
+    """Forty endpoints in eight states; answers what has to belong to each in the end, and their events."""
     end: dict[str, Json] = {}
     events: list[Json] = []
     for number in range(5):

@@ -64,7 +64,7 @@ Start = Callable[..., Function]
 
 @pytest.fixture
 def fresh(start_function: Start) -> Function:
-    """A process that has not seen the endpoint before, and so knows nothing but what AWS says."""
+    """A process that has not seen the endpoint before. It knows only what AWS says."""
     return start_function()
 
 

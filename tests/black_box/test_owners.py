@@ -75,7 +75,7 @@ def conflict(*found: tuple[str, str], variant: str = VARIANT, **more: Any) -> Js
 
 
 def everything(aws: LocalAws, name: str = "demo") -> tuple[Json, list[Json]]:
-    """What stands around the endpoint, and all alarms of the account, AWS's and other owners' too."""
+    """What belongs to the endpoint, and all alarms of the account, AWS's and other owners' too."""
     return aws.state(name), client(aws, "cloudwatch").describe_alarms()["MetricAlarms"]
 
 

@@ -35,6 +35,6 @@ def test_the_last_wait_is_longer_than_the_first(
 
 
 def test_nothing_that_is_deployed_divides_the_waits() -> None:
-    """The variable is of the tests; they set it, and so can name it."""
+    """Only the tests set the variable. Their messages can name it."""
     for file in (ROOT / "template.yaml", *(ROOT / "terraform").rglob("*.tf")):
         assert "DIVIDE_WAITS_BY" not in file.read_text(), file

@@ -49,7 +49,7 @@ def impatient(local_aws: LocalAws) -> Iterator[Function]:
 
 @pytest.fixture
 def queueing(aws: LocalAws, start_function: Callable[..., Function], queue: WorkQueue) -> Function:
-    """A process of its own, for it remembers what has failed."""
+    """A process of its own, because a process remembers what has failed."""
     return start_function(WORK_QUEUE_URL=queue.url)
 
 

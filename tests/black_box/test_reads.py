@@ -77,7 +77,7 @@ NO_ALARM = tags(wake="false", idle_timeout="none")
 
 # The least that is possible. Each of the seven calls of ALL tells something that no other does, and all of
 # it can drift: status and variants; whether it is asynchronous and on which instances; the tags; the
-# target; its policies; its scheduled actions; our alarms. DescribeEndpoint has to come first, for it gives
+# target; its policies; its scheduled actions; our alarms. DescribeEndpoint has to come first, because it gives
 # the names of the variants and of the configuration, and the ARN for the tags; nothing else depends on
 # another answer. So two round trips. Only the alarms go by the endpoint's name and are read in the first,
 # which is how a process that has never seen the endpoint knows that it is worth reading whole; without such

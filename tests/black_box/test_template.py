@@ -63,7 +63,7 @@ INVOKED_BY = {
     "cloudtrail-denied": None,
     "creating": None,
     "deleting": "EndpointStateChange",
-    # By CloudFormation, with the rights of whoever deploys.
+    # CloudFormation calls it, with the rights of the person who deploys.
     "custom-resource-create": None,
     "custom-resource-delete": None,
     "custom-resource-update": None,

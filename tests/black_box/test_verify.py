@@ -23,7 +23,7 @@ from local.runtime import Function, FunctionError
 from tools.verify import __main__ as verify
 from tools.verify.rows import AS_EXPECTED, DIFFERS, NOT_NOW
 
-# With a capital, for the ARN of an endpoint is in lower case all the same.
+# With a capital: the ARN of an endpoint is in lower case all the same.
 NAME = "Demo"
 ACCOUNT_ID = "123456789012"
 

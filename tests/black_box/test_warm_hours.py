@@ -119,7 +119,7 @@ def held_actions(of: Window, warm: int = 1, cold: int = 0) -> Json:
 
 
 def with_window(of: Window, min_capacity: int, warm: int = 1, cold: int = 0) -> Json:
-    """All that stands around an endpoint with one window, and `min_capacity` for the present."""
+    """All that belongs to an endpoint with one window, with this `min_capacity` now."""
     state = scaling(target=capacity(min_capacity))
     return state | {"actions": {VARIANT: held_actions(of, warm, cold)}}
 

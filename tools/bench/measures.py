@@ -110,7 +110,7 @@ class Bench:
                 self.measures.adder(group, subject)("peak memory", "MiB", function.peak_memory / MIB)
 
     def _turn(self, add: Add, function: Function, service: Service, outcome: str) -> None:
-        """A few events in a row, for the other function's turn leaves cold caches behind."""
+        """A few events in a row, because the other function's turn leaves cold caches behind."""
         self._log()
         used = processor.seconds(function.pid)
         for _ in range(EVENTS_OF_A_TURN):

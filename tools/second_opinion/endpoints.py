@@ -89,7 +89,7 @@ class Endpoint:
     def delete(self) -> None:
         self.sagemaker.delete_endpoint(EndpointName=self.name)
 
-    # What stands around it.
+    # What belongs to it.
 
     def target(self) -> Json | None:
         found = self.emulator.client("application-autoscaling").describe_scalable_targets(
