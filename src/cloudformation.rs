@@ -189,7 +189,7 @@ impl StackEvent {
         })
     }
 
-    /// The answer that CloudFormation takes. `Delete` is always a success, for otherwise the stack could not be deleted.
+    /// The answer that CloudFormation takes. `Delete` is always a success, because otherwise the stack could not be deleted.
     #[must_use]
     pub fn answer(&self, verdict: &Verdict) -> String {
         let physical_id = match (&self.physical_resource_id, verdict) {

@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Tells Lambda and the log why, so that whoever deployed a bad value sees its name and not just an exit status.
+/// Tells Lambda and the log why. A person who deployed a bad value then sees its name, and not just an exit status.
 async fn refuse_to_start(error: &InvalidConfiguration) -> ExitCode {
     let error_type = InvalidConfiguration::ERROR_TYPE;
     tracing::error!(error_type, "{error}");

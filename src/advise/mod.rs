@@ -1,5 +1,5 @@
 //! Advice: what other settings would have done with the requests that CloudWatch remembers. Pure: values in, an
-//! [`Advice`] out; whoever calls reads the metrics and writes the answer.
+//! [`Advice`] out. The caller reads the metrics and writes the answer.
 //!
 //! ```text
 //! History ─► a trace ─► the settings in force, simulated ─► as many hours as CloudWatch has?

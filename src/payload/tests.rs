@@ -409,7 +409,7 @@ fn a_batch_of_a_queue_is_understood_whole_or_refused() {
     assert!(nested.starts_with("received an SQS batch inside an SQS message; accepted are "), "{nested}");
 }
 
-/// CloudFormation waits for an answer of whoever it has asked, so its request is told by its own two members alone.
+/// CloudFormation waits for an answer. Its request is therefore recognised by its own two members alone.
 #[test]
 fn a_request_of_cloudformation_is_the_stacks() {
     let request = |request_type: &str| {

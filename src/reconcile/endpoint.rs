@@ -104,7 +104,7 @@ impl Variant {
         self.publish_frequency.unwrap_or(DEFAULT_PUBLISH_FREQUENCY)
     }
 
-    /// Whether its instances may have a GPU, and so publish `GPUUtilization`. A type that isn't known may: the
+    /// Whether its instances may have a GPU, and publish `GPUUtilization`. A type that isn't known may: the
     /// configuration has been deleted, or it names pools of several types.
     #[must_use]
     pub fn may_have_gpu(&self) -> bool {

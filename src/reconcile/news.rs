@@ -99,7 +99,7 @@ pub fn waking(endpoint: &Endpoint, is_deploying: bool) -> Option<News> {
 }
 
 impl News {
-    /// The detail type of its event: a contract with whoever has a rule.
+    /// The detail type of its event. The rules of users rest on it.
     #[must_use]
     pub fn detail_type(&self) -> &'static str {
         match self {

@@ -75,7 +75,7 @@ fn marked() -> Scaling {
     scaling
 }
 
-/// The event that follows is the sign that an instance runs; whoever applies by hand has changed their mind.
+/// The event that follows is the sign that an instance runs. A person who applies by hand has changed their mind.
 #[test]
 fn a_removal_by_hand_is_finished_by_an_event_and_taken_back_by_whoever_applies() {
     let awake = endpoint(1, ENABLED);

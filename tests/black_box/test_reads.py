@@ -77,9 +77,9 @@ NO_ALARM = tags(wake="false", idle_timeout="none")
 
 # The least that is possible. Each of the seven calls of ALL tells something that no other does, and all of
 # it can drift: status and variants; whether it is asynchronous and on which instances; the tags; the
-# target; its policies; its scheduled actions; our alarms. DescribeEndpoint has to come first, because it gives
-# the names of the variants and of the configuration, and the ARN for the tags; nothing else depends on
-# another answer. So two round trips. Only the alarms go by the endpoint's name and are read in the first,
+# target; its policies; its scheduled actions; our alarms. DescribeEndpoint has to come first: it gives the
+# names of the variants and of the configuration, and the ARN for the tags. Nothing else depends on another
+# answer, which makes two round trips. Only the alarms go by the endpoint's name and are read in the first,
 # which is how a process that has never seen the endpoint knows that it is worth reading whole; without such
 # a sign the tags are read before the rest, as most endpoints of an account may be none of ours: a third
 # round trip, the first time. Writes wait for each other, as AWS refuses them otherwise.

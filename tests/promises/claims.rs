@@ -184,7 +184,7 @@ fn assert_only_the_unseen_is_killed(run: &Run<'_>, world: &World) {
 fn assert_only_what_never_showed_is_killed(run: &Run<'_>, settings: &Settings, world: &World) {
     let longest = run.outcome.requests.iter().map(|request| request.work).max().unwrap_or_default();
     let timeout = settings.idle_timeout.map(seconds).into_iter().chain(spare_timeout(settings)).min();
-    // Looked at all the time, a request that waits for a part of a minute is less than one, and so spares nothing.
+    // Sampled all the time, a request that waits for a part of a minute counts as less than one, and keeps no instance.
     let is_shown_whole = world.sampling == Sampling::Once || !has_spare(settings);
     if timeout.is_none_or(|timeout| longest > timeout) || world.metric_delay < MINUTE || !is_shown_whole {
         return;

@@ -108,7 +108,8 @@ fn short_requests_between_samples_are_seen_by_their_completion() {
     }
 }
 
-/// A number of instances that AWS doesn't give is refused each time: whoever sets it must know his quota. `auto` doesn't.
+/// A number of instances that AWS doesn't give is refused each time. A user who sets a number has to know the quota; with
+/// `auto` nobody has to.
 #[test]
 fn a_number_to_wake_with_above_the_quota_strands_and_auto_does_not() {
     let trace = of_requests(&[(3600, 30)]);

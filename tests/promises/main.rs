@@ -154,7 +154,7 @@ fn in_warm_hours_a_request_waits_for_no_instance() {
         let settings = parsed(&format!("{idle} warm-hours=MON-FRI 08:00-18:00 UTC"));
         for world in all_open_questions().into_iter().step_by(if is_full() { 11 } else { 101 }) {
             for hour in [8, 12, 17] {
-                // Ten minutes past, for the instance takes seven to start.
+                // Ten minutes past: the instance takes seven to start.
                 let trace = of_requests(&[(hour * 3600 + 600, 30)]);
                 let run = ran(&settings, &trace, &world);
                 assert_eq!(run.outcome.fates, [Fate::Served { started: trace.requests[0].arrives }], "{hour}:10");
