@@ -129,6 +129,16 @@ def names_of_tests() -> set[str]:
     return set(re.findall(r"^ *(?:fn|def) (\w+)\(", "\n".join(map(Path.read_text, sources)), re.MULTILINE))
 
 
+# What readers had to read twice: words of this project that no page explains.
+RIDDLES = re.compile(r"the next look|stands? around|wants? a person|\bof ours\b|\bso-manieth\b")
+FOR_USERS = [README, *PAGES, *(ROOT / name for name in ("SECURITY.md", "README-SAR.md", "template.yaml"))]
+
+
+@pytest.mark.parametrize("path", FOR_USERS, ids=lambda path: path.name)
+def test_no_page_for_users_speaks_in_riddles(path: Path) -> None:
+    assert RIDDLES.findall(path.read_text()) == []
+
+
 @EACH_DOCUMENT
 def test_every_test_that_is_named_exists(path: Path) -> None:
     """Names of four words and more, which only tests have here, and resources of Terraform."""
