@@ -165,12 +165,11 @@ impl Config {
             let Some(value) = lookup(&variable) else { continue };
             let Err(problem) = defaults.set(key, &value, capacity_limit) else { continue };
             // Good by itself, and above what another parameter allows.
-            match value.parse::<i32>() {
-                Ok(count) if count > capacity_limit && defaults.set(key, &value, LARGEST_CAPACITY).is_ok() => {
-                    _ = defaults.set(key, &capacity_limit.to_string(), capacity_limit);
-                    yields(&variable, &value, &problem);
-                }
-                _ => refuse(&variable, &value, &problem),
+            if defaults.set(key, &value, LARGEST_CAPACITY).is_ok() {
+                _ = defaults.set(key, &capacity_limit.to_string(), capacity_limit);
+                yields(&variable, &value, &problem);
+            } else {
+                refuse(&variable, &value, &problem);
             }
         }
         let wake_instances = match defaults.wake_instances {
@@ -399,6 +398,90 @@ mod tests {
             assert_eq!(config.given_way.len(), 1, "{variables:?}");
         }
         assert_eq!(read(&[("DEFAULT_LONGEST_REQUEST", "40m")]).unwrap().given_way, []);
+    }
+
+    #[test]
+    fn what_the_deletion_of_the_stack_does_is_said_by_the_stack() {
+        for (value, want) in [("", OnDelete::Keep), ("keep", OnDelete::Keep), ("remove", OnDelete::Remove)] {
+            assert_eq!(read(&[("ON_DELETE", value)]).unwrap().on_delete, want, "{value}");
+        }
+        let is_of_stack = |on_delete: &str| {
+            let lookup = |name: &str| match name {
+                "ON_DELETE" => Some(on_delete.to_owned()),
+                "MANAGE" => Some("x".to_owned()),
+                _ => None,
+            };
+            Config::read(lookup).unwrap_err().is_of_stack
+        };
+        assert_eq!(["", "keep", "remove", "purge"].map(is_of_stack), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_bad_variable_is_told_by_the_name_that_its_reader_knows() {
+        let lookup = |name: &str| ["MANAGE", "DEFAULT_MAX_CAPACITY"].contains(&name).then(|| "x".to_owned());
+        let invalid = Config::read(lookup).unwrap_err();
+        let capacity = "must be an integer from 1 to 100 (the CAPACITY_LIMIT of the deployment)";
+        assert_eq!(
+            invalid.of_parameters(),
+            format!(
+                "parameter Manage: MANAGE=\"x\" must be tagged or all; parameter DefaultMaxCapacity: \
+                 DEFAULT_MAX_CAPACITY=\"x\" {capacity}"
+            )
+        );
+        assert_eq!(
+            invalid.to_string(),
+            format!(
+                "environment variable MANAGE=\"x\" must be tagged or all; environment variable DEFAULT_MAX_CAPACITY=\"x\" \
+                 {capacity}"
+            )
+        );
+    }
+
+    #[test]
+    fn keys_of_tags_are_as_long_and_as_many_as_aws_takes() {
+        let keys = |count: usize| (0..count).map(|key| format!("k{key}")).collect::<Vec<_>>().join(",");
+        for (variable, good, bad) in [
+            ("TAG_PREFIX", "p".repeat(64), "p".repeat(65)),
+            ("COPY_TAGS", "k".repeat(128), "k".repeat(129)),
+            ("COPY_TAGS", keys(50), keys(51)),
+            ("COPY_TAGS", "Größe 1_.:/=+-@".to_owned(), "k,l;m".to_owned()),
+            ("TAG_PREFIX", "my aws:".to_owned(), "AWS:".to_owned()),
+            ("CAPACITY_LIMIT", i32::MAX.to_string(), "2147483648".to_owned()),
+            ("CAPACITY_LIMIT", "1".to_owned(), "-1".to_owned()),
+            ("WORK_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/work".to_owned(), "arn:aws:sqs:a".to_owned()),
+        ] {
+            assert!(read(&[(variable, &good)]).is_ok(), "{variable}={good}");
+            assert!(read(&[(variable, &bad)]).is_err(), "{variable}={bad}");
+        }
+        assert_eq!(read(&[("COPY_TAGS", &keys(50))]).unwrap().copy_tags.len(), 50);
+    }
+
+    #[test]
+    fn a_default_gives_way_only_where_it_has_to() {
+        for (variables, given_way) in [
+            (&[("CAPACITY_LIMIT", "5")][..], &[][..]),
+            (&[("CAPACITY_LIMIT", "3")], &[]),
+            (&[("DEFAULT_MAX_CAPACITY", "100")], &[]),
+            (&[("DEFAULT_MIN_CAPACITY", "5")], &[]),
+            (&[("DEFAULT_WAKE_INSTANCES", "5")], &[]),
+            (
+                &[("DEFAULT_WAKE_INSTANCES", "6")],
+                &["environment variable DEFAULT_WAKE_INSTANCES=\"6\" must be at most DEFAULT_MAX_CAPACITY, which is 5"],
+            ),
+            (
+                &[("DEFAULT_MAX_CAPACITY", "101")],
+                &[
+                    "environment variable DEFAULT_MAX_CAPACITY=\"101\" must be an integer from 1 to 100 (the CAPACITY_LIMIT of \
+                   the deployment)",
+                ],
+            ),
+        ] {
+            let config = read(variables).unwrap();
+            let told: Vec<String> = config.given_way.iter().map(BadVariable::to_string).collect();
+            assert_eq!(told, given_way, "{variables:?}");
+        }
+        let limited = read(&[("CAPACITY_LIMIT", "3")]).unwrap().rules;
+        assert_eq!((limited.capacity_limit, limited.defaults.max_capacity), (3, 3));
     }
 
     #[test]
