@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::pace::Pace;
-use crate::reconcile::{Key, Manage, Rules, WakeInstances};
+use crate::reconcile::{Key, Manage, Rules, SETTINGS, WakeInstances};
 
 /// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
 const LARGEST_CAPACITY: i32 = i32::MAX;
@@ -160,8 +160,8 @@ impl Config {
 
         let mut defaults = documented.defaults;
         defaults.max_capacity = defaults.max_capacity.min(capacity_limit);
-        for key in Key::WITH_DEFAULT {
-            let variable = default_variable(key);
+        for setting in SETTINGS.iter().filter(|setting| setting.has_parameter) {
+            let (key, variable) = (setting.key, setting.variable());
             let Some(value) = lookup(&variable) else { continue };
             let Err(problem) = defaults.set(key, &value, capacity_limit) else { continue };
             // Good by itself, and above what another parameter allows.
@@ -186,7 +186,7 @@ impl Config {
                 let largest = defaults.max_capacity;
                 let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {largest}");
                 _ = defaults.set(key, &largest.to_string(), largest);
-                yields(&default_variable(key), &count.to_string(), &problem);
+                yields(&key.setting().variable(), &count.to_string(), &problem);
             }
         }
         let work_queue_url = lookup("WORK_QUEUE_URL");
@@ -231,11 +231,6 @@ impl Config {
             Err(InvalidConfiguration { bad: problems, is_of_stack })
         }
     }
-}
-
-/// The environment variable with the default of a setting: `DEFAULT_MAX_CAPACITY` for `max-capacity`.
-fn default_variable(key: Key) -> String {
-    format!("DEFAULT_{}", key.as_str().to_uppercase().replace('-', "_"))
 }
 
 fn tag_keys(listed: &str) -> Result<Vec<String>, &'static str> {

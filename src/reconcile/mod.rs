@@ -54,7 +54,9 @@ pub use scaling::{
     Namespace, OtherActions, PolicyType, ScalableTarget, Scaling, ScalingPolicy, ScheduledAction, Statistic,
     StepAdjustment, StepScaling, Strays, Suspended, TargetTracking,
 };
-pub use settings::{Key, Manage, Pause, Problem, Rules, STATUS_TAG, Settings, WakeInstances, Wish};
+pub use settings::{
+    Key, Kind, Manage, Pause, Problem, Rules, SETTINGS, STATUS_TAG, Setting, Settings, WakeInstances, Wish, Word,
+};
 pub use status::{StatusTag, status_tag};
 pub use warm::{WarmHours, WarmWindow, is_warm};
 

@@ -243,10 +243,6 @@ def test_the_names_are_those_that_the_executable_uses(aws: LocalAws, function: F
 # Tags.
 
 
-def test_the_tags_are_the_keys_of_the_sources() -> None:
-    assert [plain(row[0]) for row in table("tags")] == arms("reconcile/settings.rs", "as_str")
-
-
 def test_the_defaults_of_the_tags_are_those_of_the_executable(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo", tags=ENABLED)
     [variant] = function.invoke(plan())["variants"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from book import plain, table
 from policies import ladder_alarm, put_alarm, wake_alarm
 from support import (
     ENABLED,
@@ -250,11 +251,7 @@ ABOVE_DEFAULT = (
     "must be at most max-capacity, which is 5 by default; "
     "set scale-to-zero:max-capacity as well to allow more"
 )
-KNOWN = (
-    "Known settings: enabled, min-capacity, max-capacity, backlog-per-instance, scale-in-cooldown, "
-    "scale-out-cooldown, wake, wake-instances, idle-timeout, warm-hours, warm-capacity, "
-    "longest-request, pause, takeover"
-)
+KNOWN = "Known settings: " + ", ".join(plain(row[0]) for row in table("tags"))
 
 
 def unknown(nearest: str) -> str:

@@ -563,7 +563,7 @@ def test_writes_to_scaling_are_confined_to_instance_counts_of_sagemaker() -> Non
 
 
 def test_the_only_tag_that_can_be_written_is_the_status_tag() -> None:
-    key = re.search(r'const STATUS_TAG: &str = "(.+)"', (ROOT / "src/reconcile/settings.rs").read_text())
+    key = re.search(r'const STATUS_TAG: &str = "(.+)"', (ROOT / "src/reconcile/settings/mod.rs").read_text())
     assert key
     tagging = {"sagemaker:AddTags", "sagemaker:DeleteTags"}
     [statement] = [statement for _, statement in statements() if tagging & set(actions(statement))]
