@@ -258,7 +258,7 @@ fn is_tag_text(text: &str, longest: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::Settings;
+    use crate::reconcile::{Setting, Settings};
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
         let lookup =
@@ -286,7 +286,8 @@ mod tests {
         let unset = read(&[]).unwrap();
         let others = ["TAG_PREFIX", "MANAGE", "CAPACITY_LIMIT", "WORK_QUEUE_URL", "COPY_TAGS", "ON_DELETE"];
         let switches = ["METRICS", "STATUS_TAG", "EVENTS"];
-        let defaults = Key::WITH_DEFAULT.map(default_variable);
+        let with_parameter = SETTINGS.iter().filter(|setting| setting.has_parameter);
+        let defaults: Vec<String> = with_parameter.map(Setting::variable).collect();
         for variable in defaults.iter().map(String::as_str).chain(others).chain(switches) {
             assert_eq!(read(&[(variable, "")]).as_ref(), Ok(&unset), "{variable}");
         }
