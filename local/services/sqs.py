@@ -15,6 +15,7 @@ from local.errors import AwsError
 _MOST_ENTRIES = 10
 # Bytes of one batch.
 _LARGEST_BATCH = 1_048_576
+_LONGEST_DELAY = 900
 
 
 def send_message_batch(account: Account, params: dict[str, Any]) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def send_message_batch(account: Account, params: dict[str, Any]) -> dict[str, An
     sent = []
     for entry in entries:
         message = Message(str(uuid.uuid4()), entry["MessageBody"])
-        message.mark_sent()
+        message.mark_sent(delay_seconds=entry.get("DelaySeconds", 0))
         queue.add_message(message)
         body_hash = hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest()
         sent.append({"Id": entry["Id"], "MessageId": message.id, "MD5OfMessageBody": body_hash})
@@ -43,6 +44,9 @@ def _check(entries: list[dict[str, Any]]) -> None:
         raise AwsError("BatchEntryIdsNotDistinct", "Two entries have the same id.")
     if not all(re.fullmatch(r"[\w-]{1,80}", name, re.ASCII) for name in ids):
         raise AwsError("InvalidBatchEntryId", "An id has up to 80 letters, digits, hyphens and underscores.")
+    delays = [entry.get("DelaySeconds", 0) for entry in entries]
+    if not all(0 <= delay <= _LONGEST_DELAY for delay in delays):
+        raise AwsError("InvalidParameterValue", f"DelaySeconds must be from 0 to {_LONGEST_DELAY}.")
     size = sum(len(entry["MessageBody"].encode()) for entry in entries)
     if size > _LARGEST_BATCH:
         raise AwsError("BatchRequestTooLong", f"{size} bytes are more than {_LARGEST_BATCH}.")

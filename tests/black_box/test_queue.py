@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -103,6 +104,22 @@ def test_an_event_that_names_the_endpoint_in_lower_case_is_put_off_as_it_came(
     queue.drain(impatient)
 
     assert aws.state("Demo") == scaling("Demo")
+
+
+def test_the_local_queue_keeps_a_message_for_its_delay(aws: LocalAws, function: Function) -> None:
+    """Or a storm would seem to be over sooner than it is."""
+    queue = WorkQueue(aws, "slow", delays=True)
+    body = json.dumps({"action": "plan", "endpoint": "demo"})
+    aws.client("sqs").send_message_batch(
+        QueueUrl=queue.url,
+        Entries=[{"Id": "late", "MessageBody": body, "DelaySeconds": 2}, {"Id": "now", "MessageBody": body}],
+    )
+
+    started = time.monotonic()
+    assert queue.deliver(function)
+    assert not queue.deliver(function)
+    assert queue.drain(function) == 1
+    assert time.monotonic() - started > 1
 
 
 def test_delays_differ(aws: LocalAws, impatient: Function, queue: WorkQueue) -> None:
