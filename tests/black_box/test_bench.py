@@ -67,8 +67,8 @@ def test_looking_back_is_measured_by_calls_time_memory_and_price() -> None:
     assert (advise.action, advise.endpoints, advise.metrics) == ("advise", 1, 5)
     assert savings.requests == 2 * advise.requests > 0
     for row in (savings, advise):
-        # A cent for a thousand metrics, and what Lambda takes for the time.
-        assert row.metrics * 0.00001 < row.usd < row.metrics * 0.00001 + 0.001
+        # A cent for a thousand metrics, and what Lambda takes for the time; rounded, that may be nothing.
+        assert row.metrics * 0.00001 <= row.usd < row.metrics * 0.00001 + 0.001
         assert min(row.calls, row.seconds, row.processor_seconds, row.peak_mib) > 0
 
 
