@@ -9,12 +9,12 @@ use super::metrics::{Metric, Minute, PERIOD};
 use super::number;
 use super::world::LowAlarm;
 
-/// How many periods more than it needs an alarm looks at for datapoints that stand in for missing ones. AWS says that
-/// there are some; its examples of a 3 out of 3 alarm show five
+/// How many more periods than it needs an alarm looks at. Their datapoints stand in for missing ones. AWS says that there are
+/// some; its examples of a 3 out of 3 alarm show five
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>).
 const EXTRA_PERIODS: usize = 2;
 
-/// Minutes. Users report it of target tracking's high alarm; AWS makes both and documents neither.
+/// Minutes. Users report this number of target tracking's high alarm. AWS makes both of its alarms, and documents neither.
 const TRACKING_MINUTES_HIGH: usize = 3;
 
 /// Target tracking scales in when the metric is "usually more than 10% lower" than the target
@@ -125,11 +125,11 @@ impl Watch {
         self.evaluation_periods + EXTRA_PERIODS
     }
 
-    /// The state after a look at the datapoints, of which the newest is the last and `None` is missing. Time before the
-    /// first one counts as missing.
+    /// The state after a look at the datapoints. The newest is the last, and `None` is missing. Time before the first one counts
+    /// as missing.
     ///
-    /// Datapoints that are there win over missing ones; only where there are too few of them, the setting for missing
-    /// data counts. Where all of too few datapoints breach, the state stays as it was until the oldest is old enough
+    /// Datapoints win over missing ones. The setting for missing data counts only if there are too few of them. If there are too
+    /// few and all of them breach, the state stays as it was until the oldest is old enough
     /// for an alarm (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>).
     fn evaluate(&self, datapoints: &VecDeque<Option<f64>>, before: State) -> State {
         let tolerated = self.evaluation_periods - self.datapoints_to_alarm;
@@ -181,7 +181,7 @@ pub(super) struct Watching {
     of_the_transition: Option<Seen>,
 }
 
-/// The datapoints that an alarm goes by, one for each evaluation period that has one. Application Auto Scaling gets these:
+/// The datapoints that an alarm rests on, one for each evaluation period that has one. Application Auto Scaling gets these:
 /// its errors list them ("No step adjustment found for metric value [0.1428, 0.1436]").
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Seen {
@@ -190,7 +190,7 @@ pub(super) struct Seen {
     pub(super) maximum: f64,
 }
 
-/// What an alarm in ALARM has its policy go by.
+/// What an alarm in ALARM hands to its policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Breach {
     pub(super) now: Seen,

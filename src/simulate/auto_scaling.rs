@@ -36,7 +36,7 @@ pub(super) struct AutoScaling {
 struct Alarm {
     watching: Watching,
     policy: PolicyName,
-    /// Which way its policy may go by it.
+    /// Whether its policy may add instances by it, or take them away.
     way: Way,
 }
 
@@ -106,7 +106,7 @@ impl AutoScaling {
         }
     }
 
-    /// Shows all alarms one more minute. What their policies ask for then, in the order in which it is tried. "It scales
+    /// Shows all alarms one more minute. Answers what their policies then ask for, in the order in which it is tried. "It scales
     /// based on the policy that provides the largest capacity for both scale in and scale out"
     /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-step-scaling-policies.html>).
     pub(super) fn look(&mut self, minute: &Minute, wanted: i32, now: Duration) -> Vec<Proposal> {
@@ -134,14 +134,14 @@ impl AutoScaling {
 
     fn asked(&self, policy: &ScalingPolicy, threshold: f64, breach: Breach, wanted: i32) -> Option<i32> {
         match policy {
-            // Bounded before a cooldown takes off what has been added already (assumption; the other way round AWS's
-            // example would start more).
+            // Bounded before a cooldown takes off what has been added already. That is an assumption: the other way round,
+            // AWS's example would start more.
             ScalingPolicy::TargetTracking(tracking) => Some(tracked(tracking, breach, wanted).min(self.max_capacity)),
             ScalingPolicy::Step(step) => self.stepped(step, breach, threshold, wanted),
         }
     }
 
-    /// What is left of it by cooldowns first and bounds then, as the guide has it.
+    /// What cooldowns and then bounds leave of it, in the guide's order.
     fn allowed(&self, policy: &Policy, way: Way, asked: i32, wanted: i32, now: Duration) -> Option<i32> {
         let within = |capacity: i32| capacity.clamp(self.min_capacity, self.max_capacity);
         if asked > wanted {
@@ -186,7 +186,7 @@ impl AutoScaling {
     }
 }
 
-/// Those of the plan and those that AWS makes for target tracking. An alarm without its policy does nothing.
+/// The alarms of the plan, and those that AWS makes for target tracking. An alarm without its policy does nothing.
 fn alarms(scaling: &Scaling, low: LowAlarm) -> Result<Vec<Alarm>, String> {
     let mut alarms = Vec::new();
     let mut add = |watch, policy, way| alarms.push(Alarm { watching: Watching::new(watch), policy, way });
@@ -218,7 +218,7 @@ impl Policy {
     }
 
     /// "The scaling policy won't increase the desired capacity again unless either a larger scale out is triggered or the
-    /// cooldown period ends", and of a larger one what has been added already is taken off
+    /// cooldown period ends". From a larger one, what has been added already is taken off
     /// (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>). That another
     /// policy has taken those instances away since changes nothing (assumption; the worse of two).
     fn cooled_out(&self, asked: i32, wanted: i32, now: Duration) -> i32 {
@@ -242,11 +242,10 @@ fn seconds(seconds: i32) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// The capacity that would bring the metric to its target: AWS says "proportional to the metric value" for scaling out;
-/// that scaling in is proportional too is an assumption, and so is that no instance counts as one. Rounded up, it never
-/// takes an instance whose absence would bring the metric above the target, as AWS promises not to
-/// (`AutoScalingAnticipatedFlapping`). It goes by the newest datapoint: otherwise a repeated action would multiply what
-/// the first one has multiplied.
+/// The capacity that would bring the metric to its target. AWS says "proportional to the metric value" for scaling out. Two
+/// assumptions: scaling in is proportional too, and no instance counts as one. Rounded up, the capacity never takes an instance
+/// whose absence would bring the metric above the target, which AWS promises not to do (`AutoScalingAnticipatedFlapping`). It
+/// rests on the newest datapoint: otherwise a repeated action would multiply what the first one has multiplied.
 fn tracked(tracking: &TargetTracking, breach: Breach, wanted: i32) -> i32 {
     ceiling(f64::from(wanted.max(1)) * breach.now.newest / tracking.target_value)
 }

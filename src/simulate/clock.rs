@@ -131,8 +131,8 @@ impl<'a, W: Witness> Clock<'a, '_, W> {
         Outcome { requests: &trace.requests[..fates.len()], fates, wakes: self.wakes, until: trace.until }
     }
 
-    /// Changes the capacity as the first of the policies asks that isn't refused, or to `MinCapacity` where it has fallen
-    /// below it (a scheduled action has raised it).
+    /// Changes the capacity to what the first policy asks for that isn't refused, or to `MinCapacity` if the capacity is below it
+    /// (because a scheduled action has raised it).
     fn scale(&mut self, proposals: Vec<Proposal>, now: Duration) {
         let least = self.auto_scaling.min_capacity();
         let has_proposal = !proposals.is_empty();
@@ -146,7 +146,8 @@ impl<'a, W: Witness> Clock<'a, '_, W> {
         }
     }
 
-    /// Whether SageMaker was kept busy with it. It refuses while another change is under way, and what is above a quota.
+    /// Whether the order keeps SageMaker busy. SageMaker refuses one while another change is under way, and one above a quota; it may
+    /// be busy with the latter for a while.
     fn order(&mut self, capacity: i32, proposal: Option<Proposal>, now: Duration) -> bool {
         let before = count(self.endpoint.wanted());
         if self.endpoint.is_updating() || capacity == before {
@@ -186,7 +187,7 @@ impl<'a, W: Witness> Clock<'a, '_, W> {
     }
 }
 
-/// A run with all that was seen of it.
+/// A run, and everything that was observed in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run<'a> {
     pub outcome: Outcome<'a>,

@@ -68,7 +68,7 @@ impl Fate {
     }
 }
 
-/// The requests that have been done in a minute.
+/// The requests that were finished in a minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Finished {
     pub(super) requests: usize,
@@ -101,7 +101,7 @@ pub(super) struct Endpoint<'a> {
     /// Requests that use up their grace on instances that have gone.
     in_grace: usize,
     starting: Option<Starting>,
-    /// Until then it is `Updating` without anything that starts.
+    /// Until then it is `Updating`, and no instance starts.
     busy_until: Option<Duration>,
     finished: Finished,
     /// Also of requests that have been killed since.
@@ -251,7 +251,7 @@ impl<'a> Endpoint<'a> {
         self.starting = Some(Starting { count, ready });
     }
 
-    /// Is `Updating` until then, and nothing comes of it.
+    /// Is `Updating` until then, and gets no instance.
     pub(super) fn try_in_vain(&mut self, until: Duration) {
         debug_assert!(!self.is_updating(), "SageMaker refuses a second change");
         self.busy_until = Some(until);
@@ -293,7 +293,7 @@ mod tests {
         Endpoint::new(requests, instances, &World { time_to_live: None, ..World::default() })
     }
 
-    /// Lets all happen that happens by itself, up to and at `until`.
+    /// Lets everything happen that happens by itself, up to and at `until`.
     fn advance(endpoint: &mut Endpoint<'_>, until: u64) {
         while let Some(next) = endpoint.next_event().filter(|next| *next <= seconds(until)) {
             endpoint.advance(next);
