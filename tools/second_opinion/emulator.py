@@ -41,7 +41,6 @@ PAGE_SIZES = {
     "DescribeScalingPolicies": "MaxResults",
     "DescribeScheduledActions": "MaxResults",
     "DescribeAlarms": "MaxRecords",
-    "ListTags": "MaxResults",
 }
 # Headers that belong to one connection and not to what goes over it.
 _OF_CONNECTION = {"connection", "content-length", "host", "transfer-encoding", "keep-alive", "date"}

@@ -22,24 +22,41 @@ def tag_list(tags: Json) -> list[Json]:
 
 
 class Endpoint:
-    """An asynchronous endpoint of one variant."""
+    """An endpoint of one variant."""
 
-    def __init__(self, emulator: Emulator, name: str, tags: Json, *, instances: int | None = 1) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        name: str,
+        tags: Json,
+        *,
+        instances: int | None = 1,
+        is_async: bool = True,
+    ) -> None:
         self.emulator = emulator
         self.name = name
         self.resource = f"endpoint/{name}/variant/{VARIANT}"
         sagemaker = self.sagemaker = emulator.client("sagemaker")
+        sagemaker.create_model(
+            ModelName=f"{name}-model",
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/sagemaker",
+            PrimaryContainer={"Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/model:1"},
+        )
         sagemaker.create_endpoint_config(
             EndpointConfigName=f"{name}-config",
             ProductionVariants=[
                 {
                     "VariantName": VARIANT,
-                    "ModelName": "model",
+                    "ModelName": f"{name}-model",
                     "InstanceType": "ml.g5.xlarge",
                     "InitialInstanceCount": 1,
                 }
             ],
-            AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": "s3://answers/"}},
+            **(
+                {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://answers/"}}}
+                if is_async
+                else {}
+            ),
         )
         created = sagemaker.create_endpoint(
             EndpointName=name, EndpointConfigName=f"{name}-config", Tags=tag_list(tags)
@@ -124,9 +141,9 @@ class Endpoint:
         return {
             "target": target
             and {key: target[key] for key in ("MinCapacity", "MaxCapacity", "SuspendedState")},
-            "policies": {name: without_times(policy) for name, policy in self.policies().items()},
-            "actions": {name: without_times(action) for name, action in self.actions().items()},
-            "alarms": {name: without_times(alarm) for name, alarm in self.alarms().items()},
+            "policies": {name: as_put(policy) for name, policy in self.policies().items()},
+            "actions": {name: as_put(action) for name, action in self.actions().items()},
+            "alarms": {name: as_put(alarm) for name, alarm in self.alarms().items()},
         }
 
     def publish(
@@ -151,13 +168,22 @@ class Endpoint:
         )
 
 
-def without_times(thing: Json) -> Json:
-    return {
-        key: value
-        for key, value in thing.items()
-        if "Time" not in key
-        and key not in ("StateValue", "StateReason", "StateReasonData", "StateTransitionedTimestamp")
-    }
+# What AWS gives something that is made anew, or changes by itself.
+_OF_AWS = {
+    "PolicyARN",
+    "AlarmArn",
+    "AlarmActions",
+    "Alarms",
+    "ScheduledActionARN",
+    "StateValue",
+    "StateReason",
+    "StateReasonData",
+}
+
+
+def as_put(thing: Json) -> Json:
+    """Without what AWS adds by itself."""
+    return {key: value for key, value in thing.items() if "Time" not in key and key not in _OF_AWS}
 
 
 def step_of(policy: Json, threshold: float, value: float) -> int:
@@ -201,7 +227,7 @@ def changes(answer: Json) -> list[str]:
     found = []
     for variant in answer.get("variants", []):
         for change in variant.get("changes", []):
-            name = change.get("policyName") or change.get("alarmName") or change.get("scheduledActionName")
+            name = change.get("alarmName") or change.get("policyName") or change.get("scheduledActionName")
             found.append(f"{change['change']} {name.rpartition('/')[2]}" if name else change["change"])
     return found
 

@@ -48,20 +48,11 @@ def run(report: Report, emulator: Emulator, executable: str) -> None:
     others = [Endpoint(emulator, f"other-{number}", {"team": "a"}) for number in range(OTHERS)]
 
     report.part(f"A sweep over {MANAGED} managed and {OTHERS} other endpoints, in pages of {PAGE}")
-    listed = emulator.client("resourcegroupstaggingapi").get_resources(
-        ResourceTypeFilters=["sagemaker:endpoint"]
-    )
-    Endpoint(emulator, "unlisted", {}, instances=None)
-    emulator.client("sagemaker").add_tags(
-        ResourceArn=fleet[0].arn.replace("managed-0", "unlisted"), Tags=[{"Key": "team", "Value": "a"}]
-    )
-    again = emulator.client("resourcegroupstaggingapi").get_resources(
-        ResourceTypeFilters=["sagemaker:endpoint"]
-    )
-    report.known_difference(
-        "resource-tags", len(again["ResourceTagMappingList"]), len(listed["ResourceTagMappingList"])
-    )
-    emulator.client("sagemaker").delete_endpoint(EndpointName="unlisted")
+    listed = listed_by_tags(emulator)
+    unlisted = Endpoint(emulator, "unlisted", {})
+    unlisted.sagemaker.add_tags(ResourceArn=unlisted.arn, Tags=[{"Key": "team", "Value": "a"}])
+    report.known_difference("resource-tags", listed_by_tags(emulator), listed)
+    unlisted.delete()
 
     with SmallPages(emulator.url, PAGE) as pages, Function(executable, aws_url=pages.url) as function:
         planned = function.invoke({"action": "plan"})
@@ -109,6 +100,12 @@ def run(report: Report, emulator: Emulator, executable: str) -> None:
         report.same("nothing is left", left, [])
 
     through_a_queue(report, emulator, executable)
+
+
+def listed_by_tags(emulator: Emulator) -> list[str]:
+    tagging = emulator.client("resourcegroupstaggingapi")
+    found = tagging.get_resources(ResourceTypeFilters=["sagemaker:endpoint"])["ResourceTagMappingList"]
+    return sorted(mapping["ResourceARN"] for mapping in found)
 
 
 def through_a_queue(report: Report, emulator: Emulator, executable: str) -> None:

@@ -35,6 +35,8 @@ CONFIGURING = [
     "put-scaling-policy scale-to-zero-backlog",
 ]
 NOTHING: Json = {"target": None, "policies": {}, "actions": {}, "alarms": {}}
+STATUS = "scale-to-zero-status"
+DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 RUNNING = {
     "DynamicScalingInSuspended": False,
     "DynamicScalingOutSuspended": False,
@@ -105,16 +107,15 @@ class Life:
         report.same("the event configures it", outcome(answer), "configured")
         report.same("by what was planned", changes(answer), CONFIGURING)
         self.as_it_should_be()
-        report.holds("its status tag is there", "scale-to-zero-status" in endpoint.tags())
+        report.holds("there is nothing to say by a status tag", STATUS not in endpoint.tags())
 
     def as_it_should_be(self) -> None:
         """Field by field, as the contract has it."""
         report, endpoint = self.report, self.endpoint
-        everything = endpoint.everything()
+        target, policies, alarms = endpoint.target() or {}, endpoint.policies(), endpoint.alarms()
         want = {"MinCapacity": 0, "MaxCapacity": 5, "SuspendedState": RUNNING}
         for key, value in want.items():
-            report.same(f"scalable target: {key}", (everything["target"] or {}).get(key), value)
-        policies, alarms = everything["policies"], everything["alarms"]
+            report.same(f"scalable target: {key}", target.get(key), value)
         report.same(
             "four policies",
             sorted(policies),
@@ -306,14 +307,16 @@ class Life:
         report.same("the idle alarm waits longer", endpoint.alarms()["idle"]["EvaluationPeriods"], 15)
         wake = endpoint.policies()["scale-to-zero-wake"]
         report.same("no step asks for more", step_of(wake, 0.0, 9.0), 3)
-        endpoint.tag(warm_hours="MON-FRI 08:00-18:00 Europe/Berlin", warm_capacity="2")
+        # Days from now, so that no window is open meanwhile.
+        day = DAYS[(datetime.now(UTC).weekday() + 3) % len(DAYS)]
+        endpoint.tag(warm_hours=f"{day} 08:00-18:00 Europe/Berlin", warm_capacity="2")
         report.same("warm hours", outcome(self.ask(tag_change(endpoint, "warm-hours"))), "configured")
         actions = endpoint.actions()
         names = ["scale-to-zero-warm-end", "scale-to-zero-warm-start"]
         report.same("two scheduled actions", sorted(actions), names)
         for name, schedule, least in (
-            ("scale-to-zero-warm-start", "cron(0 8 ? * MON-FRI *)", 2),
-            ("scale-to-zero-warm-end", "cron(0 18 ? * MON-FRI *)", 0),
+            ("scale-to-zero-warm-start", f"cron(0 8 ? * {day} *)", 2),
+            ("scale-to-zero-warm-end", f"cron(0 18 ? * {day} *)", 0),
         ):
             action = actions.get(name, {})
             report.same(f"{name}: Schedule", action.get("Schedule"), schedule)
@@ -321,15 +324,17 @@ class Life:
             report.same(f"{name}: MinCapacity", action.get("ScalableTargetAction"), {"MinCapacity": least})
         report.same("nothing more to do", outcome(self.act("apply")), "unchanged")
         before = endpoint.everything()
-        endpoint.tag(max_capcity="4", min_capacity="9")
+        endpoint.tag(max_capcity="4", backlog_per_instance="0")
         answer = self.act("apply")
         report.same("tags that make no sense", outcome(answer), "invalid")
         wrong = sorted(problem["tag"] for problem in answer["problems"])
-        report.same("are all named", wrong, [f"{PREFIX}max-capcity", f"{PREFIX}min-capacity"])
+        report.same("are all named", wrong, [f"{PREFIX}backlog-per-instance", f"{PREFIX}max-capcity"])
         report.same("and change nothing", endpoint.everything(), before)
-        endpoint.untag("max-capcity", "min-capacity", "warm-hours", "warm-capacity")
+        report.holds("the status tag says so", endpoint.tags().get(STATUS, "").startswith("invalid: "))
+        endpoint.untag("max-capcity", "backlog-per-instance", "warm-hours", "warm-capacity")
         report.same("without warm hours", outcome(self.act("apply")), "configured")
         report.same("their actions go", endpoint.actions(), {})
+        report.holds("and so does the status tag", STATUS not in endpoint.tags())
         endpoint.tag(pause="true")
         self.act("apply")
         report.same("paused", set((endpoint.target() or {})["SuspendedState"].values()), {True})
@@ -445,20 +450,8 @@ class Life:
         untagged = Endpoint(self.emulator, "untagged", {"team": "a"})
         report.same("an untagged one", self.ask(state_change(untagged)).get("reason"), "not-managed")
         report.same("nothing is made for it", untagged.everything(), NOTHING)
-        sagemaker = self.emulator.client("sagemaker")
-        tags = [{"Key": f"{PREFIX}enabled", "Value": "true"}]
-        sagemaker.create_endpoint_config(
-            EndpointConfigName="real-time-config",
-            ProductionVariants=[
-                {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large"}
-            ],
-        )
-        sagemaker.create_endpoint(EndpointName="real-time", EndpointConfigName="real-time-config", Tags=tags)
-        sagemaker.update_endpoint_weights_and_capacities(
-            EndpointName="real-time",
-            DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 1}],
-        )
-        answer = self.ask({"action": "apply", "endpoint": "real-time"})
+        real_time = Endpoint(self.emulator, "real-time", settings(enabled="true"), is_async=False)
+        answer = self.ask(state_change(real_time))
         report.same("a tagged one that isn't asynchronous", answer.get("reason"), "not-async")
         answer = self.ask({"action": "apply", "endpoint": "nobody"})
         report.same("one that isn't there", answer.get("reason"), "not-found")

@@ -93,9 +93,13 @@ class Deployment:
         report.holds("the stack is gone", self.is_gone())
 
     def deploy(self, template: Json, parameters: Json) -> None:
+        # It is longer than what CloudFormation takes in the request.
+        bucket = f"{BUCKET}-{REGION}"
+        body = json.dumps(template).encode()
+        self.emulator.client("s3").put_object(Bucket=bucket, Key="template.json", Body=body)
         arguments = {
             "StackName": STACK,
-            "TemplateBody": json.dumps(template, separators=(",", ":")),
+            "TemplateURL": f"https://{bucket}.s3.{REGION}.amazonaws.com/template.json",
             "Parameters": [
                 {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
             ],
