@@ -25,7 +25,7 @@ pub struct Rules {
     pub tag_prefix: String,
     pub manage: Manage,
     pub defaults: Settings,
-    /// The most instances that a tag may ask for. Whoever may tag sets sizes; whoever deploys sets the ceiling.
+    /// The most instances that a tag may ask for. A person who may tag sets sizes; the deployer sets this ceiling.
     pub capacity_limit: i32,
 }
 
@@ -52,7 +52,7 @@ pub enum Manage {
 /// What an endpoint's tags say about it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wish {
-    /// No tag of ours.
+    /// No tag of the prefix.
     None,
     /// `enabled` is `false`.
     OptOut,
@@ -99,7 +99,7 @@ impl Rules {
         if own.is_empty() && self.manage == Manage::Tagged {
             return Ok(Wish::None);
         }
-        // Whoever opts out must not have to mend the other tags first.
+        // An owner who opts out must not have to mend the other tags first.
         if own.iter().any(|(key, value)| *key == Key::Enabled.as_str() && values::switch(value) == Some(false)) {
             return Ok(Wish::OptOut);
         }
@@ -156,8 +156,8 @@ impl Rules {
         format!("is not a setting; did you mean {prefix}{nearest}? Known settings: {}", known())
     }
 
-    /// Holds the idle timeout at the longest request or above, so that no alarm can fire while one is in flight, should
-    /// the backlog not count it. A default gives way, also one of `none`: target tracking scales in whatever is in flight.
+    /// Holds the idle timeout at the longest request or above. Then no alarm can fire while a request is in flight, even if the
+    /// backlog does not count it. A default gives way, also one of `none`: target tracking scales in whatever is in flight.
     fn fit_idle_timeout(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
         let Some(longest) = settings.longest_request else { return };
         if settings.idle_timeout.is_some_and(|timeout| timeout >= longest) {
@@ -181,7 +181,7 @@ impl Rules {
     }
 
     /// Holds min ≤ max, wake ≤ max and min ≤ warm ≤ max. A default gives way to a tagged maximum; two tags that contradict each other
-    /// are a problem, and so is a tag that contradicts the default maximum, for raising that one costs money.
+    /// are a problem, and so is a tag that contradicts the default maximum, because raising that one costs money.
     fn fit_capacities(&self, settings: &mut Settings, tagged: &BTreeMap<Key, &str>, problems: &mut Vec<Problem>) {
         let max = settings.max_capacity;
         let max_is_tagged = tagged.contains_key(&Key::MaxCapacity);
@@ -207,7 +207,7 @@ impl Rules {
                 (false, _) => settings.min_capacity = max,
             }
         }
-        // Nothing is compared with a default that has given way, and nothing twice with one that is a problem by itself.
+        // A default that has given way is compared with nothing, and one that is a problem by itself is compared only once.
         let min = settings.min_capacity.min(max);
         if matches!(settings.wake_instances, WakeInstances::Fixed(count) if count > max) {
             if tagged.contains_key(&Key::WakeInstances) {
