@@ -210,11 +210,11 @@ impl StackEvent {
                 "Data": {},
             })
             .to_string();
-            let too_many = answer.len().saturating_sub(LONGEST_ANSWER);
-            if too_many == 0 || reason.len() <= ELLIPSIS.len() {
+            if answer.len() <= LONGEST_ANSWER || reason.len() <= ELLIPSIS.len() {
                 return answer;
             }
-            let most = reason.len().saturating_sub(too_many + ELLIPSIS.len());
+            // In JSON, a character may take six bytes: a share of it all is cut off, until it fits.
+            let most = (reason.len() * LONGEST_ANSWER / answer.len()).saturating_sub(ELLIPSIS.len());
             let end = (0..=most).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or_default();
             reason.truncate(end);
             reason.push_str(ELLIPSIS);
@@ -223,3 +223,26 @@ impl StackEvent {
 }
 
 const ELLIPSIS: &str = "…";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_to_what_cloudformation_takes_and_still_says_something() {
+        let event = json!({
+            "RequestType": "Create", "ResponseURL": "https://example.com/", "StackId": "arn:stack/s/1",
+            "RequestId": "1", "LogicalResourceId": "Check",
+        });
+        let Some(Ok(event)) = event.as_object().and_then(StackEvent::parse) else { panic!("it is a request") };
+        for part in ["a", "\"", "\n", "\u{1}", "é", "🦀"] {
+            for times in [1, 600, 4096, 100_000] {
+                let answer = event.answer(&Verdict::Failed(part.repeat(times)));
+                assert!(answer.len() <= LONGEST_ANSWER, "{part:?} {times}: {}", answer.len());
+                let told: Value = serde_json::from_str(&answer).unwrap_or_default();
+                let reason = told["Reason"].as_str().unwrap_or_default();
+                assert!(reason.matches(part).count() >= times.min(500), "{part:?} {times}: {reason}");
+            }
+        }
+    }
+}
