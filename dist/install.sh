@@ -11,6 +11,13 @@ stop() {
     exit 1
 }
 
+for given in "$@"; do
+    case $given in
+        -* | =*) stop "$given is no parameter; give parameters of the stack as Name=value, or nothing" ;;
+        *=*) ;;
+        *) stop "$given has no value; give parameters of the stack as Name=value, or nothing" ;;
+    esac
+done
 for tool in aws sha256sum; do
     command -v "$tool" >/dev/null || stop "$tool is needed and not on the path"
 done

@@ -232,6 +232,14 @@ def test_without_a_yes_nothing_is_deployed(made: Path, tmp_path: Path, answer: s
     assert "nothing was deployed" in done.stderr
 
 
+@pytest.mark.parametrize("given", ["--help", "-h", "OnDelete", "=remove", ""])
+def test_what_is_no_parameter_is_refused(made: Path, tmp_path: Path, given: str) -> None:
+    done = install(made, tmp_path, "OnDelete=remove", given)
+    assert (done.returncode, done.calls) == (1, [])
+    assert f"install.sh: {given} " in done.stderr
+    assert "Name=value" in done.stderr
+
+
 @pytest.mark.parametrize("name", [ARM_ZIP, "stack.json"])
 def test_a_file_of_another_sum_is_not_deployed(made: Path, tmp_path: Path, name: str) -> None:
     copy = tmp_path / "release"
