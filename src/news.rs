@@ -29,29 +29,14 @@ impl Function {
             (false, Verb::Apply | Verb::Event) => true,
             (false, Verb::Work | Verb::Plan | Verb::Remove) => false,
         };
-        let mut news = match &answer.outcome {
-            Outcome::Configured(_) => vec![News::Configured],
-            Outcome::Invalid(_) if is_new => vec![News::NeedsAttention(Attention::Invalid)],
-            Outcome::Conflict { .. } if is_new => vec![News::NeedsAttention(Attention::Conflict)],
-            Outcome::Unchanged(_)
-            | Outcome::Planned(_)
-            | Outcome::Removed(_)
-            | Outcome::Removing(_)
-            | Outcome::Skipped(_)
-            | Outcome::Invalid(_)
-            | Outcome::Conflict { .. }
-            | Outcome::Queued(_)
-            | Outcome::Explained(_)
-            | Outcome::Advised(_)
-            | Outcome::NotAdvised(..)
-            | Outcome::Status(_)
-            | Outcome::Waking(_)
-            | Outcome::Sleeping(_) => Vec::new(),
-        };
-        let is_managed = matches!(
-            answer.outcome,
-            Outcome::Configured(_) | Outcome::Unchanged(_) | Outcome::Invalid(_) | Outcome::Conflict { .. }
-        );
+        let is_configured = matches!(answer.outcome, Outcome::Configured(_));
+        let is_invalid = matches!(answer.outcome, Outcome::Invalid(_));
+        let is_conflict = matches!(answer.outcome, Outcome::Conflict { .. });
+        let is_managed = is_configured || is_invalid || is_conflict || matches!(answer.outcome, Outcome::Unchanged(_));
+        let mut news = Vec::new();
+        news.extend(is_configured.then_some(News::Configured));
+        news.extend((is_invalid && is_new).then_some(News::NeedsAttention(Attention::Invalid)));
+        news.extend((is_conflict && is_new).then_some(News::NeedsAttention(Attention::Conflict)));
         if let (Verb::Event, true, Some(endpoint)) = (verb, is_managed, &observed.endpoint) {
             match aws.activities_of(endpoint).await {
                 Ok(activities) => news.extend(state_news(endpoint, &activities, self.time())),

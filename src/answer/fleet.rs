@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::endpoint::{Answer, Outcome};
+use super::results::Results;
 use crate::reconcile::EndpointName;
 
 /// The answer about all endpoints.
@@ -13,10 +14,7 @@ pub struct FleetAnswer {
     pub endpoints: usize,
     pub counts: BTreeMap<&'static str, usize>,
     /// Those that are neither `unchanged` nor `skipped`, or whose status tag changes; as far as they fit.
-    results: Vec<Value>,
-    results_bytes: usize,
-    /// How many results didn't fit.
-    left_off: usize,
+    results: Results,
     /// The first endpoints that need a person, each with its outcome, for the log.
     pub concerns: Vec<String>,
     /// How many endpoints were handed to the work queue.
@@ -24,9 +22,6 @@ pub struct FleetAnswer {
     /// The endpoint behind which there was no time left.
     pub after: Option<EndpointName>,
 }
-
-/// Lambda's answers hold 6 MB; the rest is for what surrounds the results.
-pub(super) const MOST_RESULT_BYTES: usize = 5_000_000;
 
 /// As many as a line of the log may name.
 const MOST_CONCERNS: usize = 20;
@@ -43,14 +38,7 @@ impl FleetAnswer {
         if let (true, Some(endpoint)) = (is_concern && self.concerns.len() < MOST_CONCERNS, &answer.endpoint) {
             self.concerns.push(format!("{endpoint} {}", answer.outcome.as_str()));
         }
-        let result = answer.to_json();
-        let bytes = result.to_string().len();
-        if self.results_bytes + bytes > MOST_RESULT_BYTES {
-            self.left_off += 1;
-        } else {
-            self.results_bytes += bytes;
-            self.results.push(result);
-        }
+        self.results.add(answer.to_json());
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -58,11 +46,8 @@ impl FleetAnswer {
             "outcome": "swept",
             "endpoints": self.endpoints,
             "counts": self.counts,
-            "results": self.results,
         });
-        if self.left_off > 0 {
-            answer["leftOff"] = json!(self.left_off);
-        }
+        self.results.add_to(&mut answer);
         if self.queued > 0 {
             answer["queued"] = json!(self.queued);
         }

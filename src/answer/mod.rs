@@ -7,6 +7,7 @@ mod endpoint;
 mod explanation;
 mod fleet;
 mod reading;
+mod results;
 mod savings;
 mod stack;
 mod state;

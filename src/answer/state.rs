@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::endpoint::{Answer, Outcome};
-use super::fleet::MOST_RESULT_BYTES;
+use super::results::Results;
 use crate::reconcile::{ActivityStatus, Author, EndpointName, Scaled, VariantState, clock};
 
 /// The answer about how all managed endpoints stand.
@@ -14,10 +14,7 @@ pub struct FleetStatus {
     pub endpoints: usize,
     /// By the state of their variants, or by the outcome where there is none.
     counts: BTreeMap<&'static str, usize>,
-    results: Vec<Value>,
-    results_bytes: usize,
-    /// How many results didn't fit.
-    left_off: usize,
+    results: Results,
     /// The endpoint behind which there was no time left.
     pub after: Option<EndpointName>,
 }
@@ -25,34 +22,15 @@ pub struct FleetStatus {
 impl FleetStatus {
     pub fn add(&mut self, answer: &Answer) {
         self.endpoints += 1;
-        let counted: Vec<&'static str> = match &answer.outcome {
-            Outcome::Status(states) => states.iter().map(|it| it.state.as_str()).collect(),
-            Outcome::Configured(_)
-            | Outcome::Unchanged(_)
-            | Outcome::Planned(_)
-            | Outcome::Removed(_)
-            | Outcome::Removing(_)
-            | Outcome::Skipped(_)
-            | Outcome::Invalid(_)
-            | Outcome::Conflict { .. }
-            | Outcome::Queued(_)
-            | Outcome::Explained(_)
-            | Outcome::Advised(_)
-            | Outcome::NotAdvised(..)
-            | Outcome::Waking(_)
-            | Outcome::Sleeping(_) => vec![answer.outcome.as_str()],
+        let counted: Vec<&'static str> = if let Outcome::Status(states) = &answer.outcome {
+            states.iter().map(|it| it.state.as_str()).collect()
+        } else {
+            vec![answer.outcome.as_str()]
         };
         for state in counted {
             *self.counts.entry(state).or_default() += 1;
         }
-        let result = answer.to_json();
-        let bytes = result.to_string().len();
-        if self.results_bytes + bytes > MOST_RESULT_BYTES {
-            self.left_off += 1;
-        } else {
-            self.results_bytes += bytes;
-            self.results.push(result);
-        }
+        self.results.add(answer.to_json());
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -60,11 +38,8 @@ impl FleetStatus {
             "outcome": "status",
             "endpoints": self.endpoints,
             "counts": self.counts,
-            "results": self.results,
         });
-        if self.left_off > 0 {
-            answer["leftOff"] = json!(self.left_off);
-        }
+        self.results.add_to(&mut answer);
         if let Some(after) = &self.after {
             answer["after"] = json!(after.as_str());
         }
