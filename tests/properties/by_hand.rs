@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use sagemaker_scale_to_zero::reconcile::{
-    ByHand, Change, Request, ScalableTarget, VariantPlan, Wanted, by_hand, cannot_wake,
+    ByHand, Change, Request, ScalableTarget, VariantName, VariantPlan, Wanted, by_hand, cannot_wake,
 };
 
 use super::model::{Account, variant_name};
-use super::{any_account, any_tags, good_tags, rules};
+use super::{any_tags, good_account, good_tags};
 
 fn any_wish() -> impl Strategy<Value = Wanted> {
     prop_oneof![
@@ -46,10 +46,10 @@ fn any_meanwhile() -> impl Strategy<Value = Meanwhile> {
 fn happens(account: &mut Account, meanwhile: Meanwhile) {
     match meanwhile {
         Meanwhile::Nothing => {}
-        Meanwhile::Reconciled(request) => _ = account.invoke(request, &rules(), usize::MAX, |_, _| {}),
+        Meanwhile::Reconciled(request) => _ = account.invoke(request, usize::MAX, |_, _| {}),
         Meanwhile::Retagged(tags) => {
             account.tags = tags.into_iter().collect();
-            account.invoke(Request::Event, &rules(), usize::MAX, |_, _| {});
+            account.invoke(Request::Event, usize::MAX, |_, _| {});
         }
         Meanwhile::Scaled(instances) => {
             let Some(target) = target(account) else { return };
@@ -66,12 +66,25 @@ fn target(account: &Account) -> Option<ScalableTarget> {
     account.observed(variant).target
 }
 
+/// As many as the variant is to have.
+fn wanted_instances(account: &Account, variant: &VariantName) -> i32 {
+    let endpoint = account.observed_endpoint().unwrap();
+    endpoint.variants.iter().find(|it| it.name == *variant).and_then(|it| it.desired_instances).unwrap()
+}
+
 fn instances(account: &Account) -> i32 {
     account.endpoint.as_ref().map_or(0, |(_, instances)| *instances)
 }
 
 fn decided(account: &Account, wanted: Wanted) -> ByHand {
-    by_hand(wanted, &rules(), account.observed_endpoint().as_ref(), false, &account.observed_scaling(), account.now)
+    by_hand(
+        wanted,
+        &account.rules,
+        account.observed_endpoint().as_ref(),
+        false,
+        &account.observed_scaling(),
+        account.now,
+    )
 }
 
 fn plans(decision: ByHand) -> Vec<VariantPlan> {
@@ -108,17 +121,18 @@ fn look_again(account: &mut Account) {
 proptest! {
     /// In any world: a wish keeps to the bounds that hold then, goes in one direction only, and leaves a way to wake.
     #[test]
-    fn a_wish_keeps_to_the_bounds_and_leaves_a_way_to_wake(account in any_account(good_tags()), wanted in any_wish()) {
+    fn a_wish_keeps_to_the_bounds_and_leaves_a_way_to_wake(account in good_account(), wanted in any_wish()) {
         let mut account = account;
         let mut is_moved_by_aws = false;
         for plan in plans(decided(&account, wanted)) {
             for change in &plan.changes {
-                let (before, was_stranded) = (instances(&account), account.is_stranded());
+                let (before, was_stranded) = (wanted_instances(&account, &plan.variant), account.is_stranded());
                 account.make(&plan.variant, change).unwrap();
-                is_moved_by_aws |= matches!(change, Change::RegisterScalableTarget(_)) && instances(&account) != before;
+                let is_moved = wanted_instances(&account, &plan.variant) != before;
+                is_moved_by_aws |= matches!(change, Change::RegisterScalableTarget(_)) && is_moved;
                 if let Change::SetDesiredInstances(count) = change {
                     prop_assert!(was_stranded || !account.is_stranded(), "{change:?} strands it");
-                    let target = target(&account).expect("a plan registers before it scales");
+                    let target = account.observed(&plan.variant).target.expect("a plan registers before it scales");
                     prop_assert!((target.min_capacity..=target.max_capacity).contains(count), "{count} of {target:?}");
                     match wanted {
                         Wanted::Wake(_) => prop_assert!(*count > before),
@@ -142,7 +156,7 @@ proptest! {
         meanwhile in (any_meanwhile(), any_meanwhile()),
     ) {
         let mut account = Account::with_endpoint("AllTraffic", running.max(1), tags);
-        account.settle(&rules(), |_, _| {});
+        account.settle(|_, _| {});
         prop_assume!(!account.is_stranded());
         let variant = variant_name("AllTraffic");
         if let Some(target) = target(&account) {

@@ -7,7 +7,7 @@ use sagemaker_scale_to_zero::reconcile::{
 };
 
 use crate::model::{Account, variant_name};
-use crate::{any_account, any_tags, assert_settled, good_tags, must_wake, pauses, rules};
+use crate::{any_account, any_tags, assert_settled, good_account, good_tags, must_wake, pauses};
 
 fn writes(plans: &[VariantPlan]) -> Vec<(VariantName, Change)> {
     let of_plan = |plan: &VariantPlan| {
@@ -26,6 +26,7 @@ fn scale_in(account: &mut Account) {
         && scaling.can_take_the_last()
     {
         account.endpoint = Some((variant, instances.min(target.min_capacity)));
+        account.ordered = None;
     }
 }
 
@@ -40,9 +41,9 @@ proptest! {
         requests in (any_request(), any_request()),
         turns in vec(any::<bool>(), 0..24),
     ) {
-        let first = writes(account.decide(requests.0, &rules()).plans());
+        let first = writes(account.decide(requests.0).plans());
         account.tags = later;
-        let second = writes(account.decide(requests.1, &rules()).plans());
+        let second = writes(account.decide(requests.1).plans());
         let (mut first, mut second) = (first.into_iter(), second.into_iter());
         for is_first in turns.into_iter().chain([true; 24]).chain([false; 24]) {
             let next = if is_first { first.next() } else { second.next() };
@@ -51,18 +52,19 @@ proptest! {
                 if is_first { first = Vec::new().into_iter() } else { second = Vec::new().into_iter() }
             }
         }
-        let decision = account.settle(&rules(), |_, _| {});
+        let decision = account.settle(|_, _| {});
         assert_settled(&account, &decision);
     }
 
     /// The last instance goes at any moment between the look and the second look.
     #[test]
     fn a_removal_leaves_no_endpoint_at_zero_though_it_is_scaled_in_meanwhile(
-        mut account in any_account(good_tags()), moment in 0..10usize
+        mut account in good_account(), moment in 0..10usize
     ) {
         prop_assume!(account.endpoint.as_ref().is_some_and(|(_, instances)| *instances > 0));
+        prop_assume!(account.ordered != Some(0));
         let (endpoint, observed) = (account.observed_endpoint().unwrap(), account.observed_scaling());
-        let Decision::Remove(plans, Removal::Complete) = account.decide(Request::Remove, &rules()) else {
+        let Decision::Remove(plans, Removal::Complete) = account.decide(Request::Remove) else {
             return Ok(());
         };
         let first: Vec<VariantPlan> = plans
@@ -79,10 +81,11 @@ proptest! {
             account.make(&variant, &change).unwrap();
         }
         let again = account.observed_endpoint();
-        let (rests, removal) = after_the_second_look(&rules(), &endpoint, again.as_ref(), &observed, &plans);
+        let (rests, removal) = after_the_second_look(&account.rules, &endpoint, again.as_ref(), &observed, &plans);
         for (variant, change) in writes(&rests) {
             account.make(&variant, &change).unwrap();
         }
+        account.arrive();
         let (_, instances) = account.endpoint.clone().unwrap();
         prop_assert!(instances > 0, "{removal:?}: {rests:?}");
     }
@@ -93,12 +96,12 @@ proptest! {
         tags in good_tags(), calls in 0..3usize
     ) {
         let mut account = Account::with_endpoint("AllTraffic", 1, tags);
-        account.settle(&rules(), |_, _| {});
+        account.settle(|_, _| {});
         let variant = variant_name("AllTraffic");
         prop_assume!(account.observed(&variant).can_wake());
         account.endpoint = Some((variant, 0));
         let before = account.clone();
-        account.invoke(Request::Remove, &rules(), calls, |account, change| {
+        account.invoke(Request::Remove, calls, |account, change| {
             assert!(!account.is_stranded(), "stranded by {change:?}");
         });
         if calls == 0 {
@@ -108,7 +111,7 @@ proptest! {
         // Once it is finished, the next event would follow the tags.
         for _ in 0..2 {
             if !account.ours().is_empty() {
-                account.invoke(Request::Event, &rules(), usize::MAX, |account, change| {
+                account.invoke(Request::Event, usize::MAX, |account, change| {
                     assert!(!account.is_stranded(), "stranded by {change:?}");
                 });
             }
@@ -119,17 +122,17 @@ proptest! {
 
     /// As long as AWS has no capacity, each look asks again, and whatever could wake the endpoint still can.
     #[test]
-    fn a_start_that_fails_is_asked_for_again_and_the_way_to_wake_stays(mut account in any_account(good_tags())) {
-        prop_assume!(must_wake(&account.tags) && !pauses(&account.tags));
+    fn a_start_that_fails_is_asked_for_again_and_the_way_to_wake_stays(mut account in good_account()) {
+        prop_assume!(must_wake(&account) && !pauses(&account));
         account.endpoint = Some((variant_name("AllTraffic"), 0));
         account.starts_fail = true;
         let could_wake = account.observed(&variant_name("AllTraffic")).can_wake();
         for _ in 0..3 {
-            let decision = account.invoke(Request::Event, &rules(), usize::MAX, |_, _| {});
+            let decision = account.invoke(Request::Event, usize::MAX, |_, _| {});
             let Decision::Configure(..) = decision else { return Ok(()) };
             let scaling = account.observed(&variant_name("AllTraffic"));
             prop_assert!(!could_wake || scaling.can_wake(), "it could wake, and can't any more: {scaling:?}");
-            let asks = writes(account.decide(Request::Event, &rules()).plans());
+            let asks = writes(account.decide(Request::Event).plans());
             let target = scaling.target.unwrap();
             let is_asked = asks.iter().any(|(_, change)| matches!(change, Change::RegisterScalableTarget(_)));
             prop_assert_eq!(is_asked, target.min_capacity > 0, "{:?}", asks);

@@ -14,8 +14,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sagemaker_scale_to_zero::payload;
 use sagemaker_scale_to_zero::reconcile::{
-    AlarmKind, Change, Decision, FindingCode, PolicyName, PolicyType, Request, Rules, ScalableTarget, ScalingPolicy,
-    ScheduledAction, Settings, Suspended, Tags, TargetTracking, WakeInstances, Wish, desired, desired_beside,
+    AlarmKind, Change, Decision, FindingCode, Key, Manage, PolicyName, PolicyType, Request, Rules, ScalableTarget,
+    ScalingPolicy, ScheduledAction, Settings, Suspended, Tags, TargetTracking, WakeInstances, Wish, desired,
+    desired_beside,
 };
 use serde_json::Value;
 
@@ -169,42 +170,86 @@ fn any_resources() -> impl Strategy<Value = Resources> {
     )
 }
 
+/// What a deployment may set: mostly nothing.
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let defaults = select(vec![
+        Settings { min_capacity: 1, ..Settings::default() },
+        Settings { wake: false, ..Settings::default() },
+        Settings { idle_timeout: None, ..Settings::default() },
+        Settings { wake_instances: WakeInstances::Fixed(2), max_capacity: 3, ..Settings::default() },
+        Settings { max_capacity: 1, ..Settings::default() },
+        Settings { longest_request: Some(1800), backlog_per_instance: 0.5, ..Settings::default() },
+        Settings { warm_capacity: 2, ..Settings::default() },
+    ]);
+    let others = (any::<bool>(), select(vec!["scale-to-zero:", "team/zero:", ""]), defaults).prop_map(
+        |(all, tag_prefix, defaults)| Rules {
+            manage: if all { Manage::All } else { Manage::Tagged },
+            tag_prefix: tag_prefix.to_owned(),
+            defaults,
+            ..Rules::default()
+        },
+    );
+    prop_oneof![2 => Just(Rules::default()), 1 => others]
+}
+
+fn within_bounds(resources: &Resources, instances: i32) -> i32 {
+    resources.target.as_ref().map_or(instances, |target| instances.clamp(target.min_capacity, target.max_capacity))
+}
+
 fn any_account(tags: impl Strategy<Value = Tags>) -> impl Strategy<Value = Account> {
-    (tags, any_resources(), 0..6i32, any_time()).prop_map(|(tags, resources, instances, now)| {
-        let bounds =
-            resources.target.as_ref().map_or((0, i32::MAX), |target| (target.min_capacity, target.max_capacity));
-        let instances = instances.clamp(bounds.0, bounds.1);
-        let mut account = Account::with_endpoint("AllTraffic", instances, tags);
-        account.resources.insert(variant_name("AllTraffic"), resources);
-        account.now = now;
-        account
+    let beside = proptest::option::weighted(0.2, (any_resources(), 0..6i32));
+    let ordered = proptest::option::weighted(0.2, 0..6i32);
+    (tags, any_resources(), 0..6i32, any_time(), any_rules(), beside, ordered).prop_map(
+        |(tags, resources, instances, now, rules, beside, ordered)| {
+            let tag = |(key, value): (String, String)| (key.replace("scale-to-zero:", &rules.tag_prefix), value);
+            let tags = tags.into_iter().map(tag).collect();
+            let mut account = Account::with_endpoint("AllTraffic", within_bounds(&resources, instances), tags);
+            account.ordered = ordered.map(|ordered| within_bounds(&resources, ordered));
+            account.beside = beside.map(|(resources, instances)| {
+                let instances = within_bounds(&resources, instances);
+                account.resources.insert(variant_name("Green"), resources);
+                (variant_name("Green"), instances)
+            });
+            account.resources.insert(variant_name("AllTraffic"), resources);
+            account.now = now;
+            account.rules = rules;
+            account
+        },
+    )
+}
+
+/// One whose tags the function can honour.
+fn good_account() -> impl Strategy<Value = Account> {
+    any_account(good_tags()).prop_filter("the tags ask for nothing, or for nonsense", |account| {
+        matches!(account.rules.read(&account.tags), Ok(Wish::Managed(_)))
     })
 }
 
 /// The tags leave it to the function to keep the endpoint able to wake.
-fn must_wake(tags: &Tags) -> bool {
-    match rules().read(tags) {
+fn must_wake(account: &Account) -> bool {
+    match account.rules.read(&account.tags) {
         Ok(Wish::Managed(settings)) => settings.wake || settings.min_capacity > 0,
         Ok(Wish::None | Wish::OptOut) | Err(_) => true,
     }
 }
 
 /// The user may pause an endpoint that has no instance, and it then waits for them.
-fn pauses(tags: &Tags) -> bool {
-    tags.get("scale-to-zero:pause").is_some_and(|pause| pause == "true")
+fn pauses(account: &Account) -> bool {
+    account.tags.get(&account.rules.tag(Key::Pause)).is_some_and(|pause| pause == "true")
 }
 
 /// What is to hold in the end: as the tags say, or nothing of ours, or hands off.
 fn assert_settled(account: &Account, decision: &Decision) {
-    let again = account.decide(Request::Apply, &rules());
+    let again = account.decide(Request::Apply);
     assert!(is_empty(&again), "a second look finds more to do: {again:?}");
     match decision {
         Decision::Configure(..) => {
-            let (name, instances) = account.endpoint.as_ref().unwrap();
-            let Ok(Wish::Managed(settings)) = rules().read(&account.tags) else { panic!("configured unasked") };
-            let observed = account.observed(name);
-            let variant = variant(name.as_str(), *instances);
-            assert_eq!(observed, desired_beside(&endpoint_name(), &variant, &settings, &observed, account.now));
+            let Ok(Wish::Managed(settings)) = account.rules.read(&account.tags) else { panic!("configured unasked") };
+            for (name, instances) in account.live() {
+                let observed = account.observed(&name);
+                let variant = variant(name.as_str(), instances);
+                assert_eq!(observed, desired_beside(&endpoint_name(), &variant, &settings, &observed, account.now));
+            }
         }
         Decision::Remove(..) | Decision::Skip(_) => assert_eq!(account.ours(), Vec::<String>::new()),
         Decision::Invalid(_) | Decision::Conflict(..) => {}
@@ -216,31 +261,31 @@ proptest! {
 
     #[test]
     fn any_world_converges_and_then_nothing_is_left_to_do(mut account in any_account(any_tags())) {
-        let decision = account.settle(&rules(), |_, _| {});
+        let decision = account.settle(|_, _| {});
         assert_settled(&account, &decision);
     }
 
     #[test]
     fn a_plan_cut_off_anywhere_converges_all_the_same(mut account in any_account(any_tags()), calls in 0..6usize) {
-        account.invoke(Request::Apply, &rules(), calls, |_, _| {});
-        let decision = account.settle(&rules(), |_, _| {});
+        account.invoke(Request::Apply, calls, |_, _| {});
+        let decision = account.settle(|_, _| {});
         assert_settled(&account, &decision);
     }
 
     #[test]
-    fn no_write_makes_an_endpoint_that_could_wake_unable_to(mut account in any_account(good_tags())) {
-        prop_assume!(must_wake(&account.tags) && !pauses(&account.tags) && !account.is_stranded());
+    fn no_write_makes_an_endpoint_that_could_wake_unable_to(mut account in good_account()) {
+        prop_assume!(must_wake(&account) && !pauses(&account) && !account.is_stranded());
         let before = account.clone();
-        account.invoke(Request::Apply, &rules(), usize::MAX, |account, change| {
+        account.invoke(Request::Apply, usize::MAX, |account, change| {
             assert!(!account.is_stranded(), "stranded by {change:?}\nfrom {before:#?}");
         });
     }
 
     #[test]
-    fn taking_the_function_away_strands_nothing_and_leaves_nothing(mut account in any_account(good_tags())) {
+    fn taking_the_function_away_strands_nothing_and_leaves_nothing(mut account in good_account()) {
         prop_assume!(!account.is_stranded());
         for request in [Request::Remove, Request::Event] {
-            account.invoke(request, &rules(), usize::MAX, |account, change| {
+            account.invoke(request, usize::MAX, |account, change| {
                 assert!(!account.is_stranded(), "stranded by {change:?}");
             });
             if account.ours().is_empty() {
@@ -253,38 +298,41 @@ proptest! {
 
     #[test]
     fn without_takeover_another_owners_things_are_never_written(mut account in any_account(any_tags())) {
-        prop_assume!(!account.tags.contains_key("scale-to-zero:takeover"));
+        prop_assume!(!account.tags.contains_key(&account.rules.tag(Key::Takeover)));
         let theirs = |account: &Account| {
-            let resources = &account.resources[&variant_name("AllTraffic")];
-            let policies = resources.policies.keys().filter(|name| PolicyName::owned(name).is_none());
-            let actions = resources.actions.keys().filter(|name| *name == "nightly");
-            policies.chain(actions).cloned().collect::<Vec<_>>()
+            let of = |resources: &Resources| {
+                let policies = resources.policies.keys().filter(|name| PolicyName::owned(name).is_none());
+                let actions = resources.actions.keys().filter(|name| *name == "nightly");
+                policies.chain(actions).cloned().collect::<Vec<_>>()
+            };
+            account.resources.values().map(of).collect::<Vec<_>>()
         };
         let before = theirs(&account);
-        account.settle(&rules(), |_, _| {});
+        account.settle(|_, _| {});
         prop_assert_eq!(theirs(&account), before);
     }
 
     #[test]
     fn any_world_has_an_explanation_with_the_most_important_finding_first(account in any_account(any_tags())) {
-        let decision = account.decide(Request::Event, &rules());
-        let codes = account.explain(&decision, &rules());
+        let decision = account.decide(Request::Event);
+        let codes = account.explain(&decision);
         prop_assert!(!codes.is_empty() && codes.is_sorted(), "{codes:?}");
         if codes == [FindingCode::AllWell] {
             prop_assert!(matches!(decision, Decision::Configure(..)) && is_empty(&decision), "{decision:?}");
-            prop_assert!(account.observed(&variant_name("AllTraffic")).can_wake());
+            prop_assert!(account.live().iter().all(|(variant, _)| account.observed(variant).can_wake()));
         }
     }
 
     #[test]
     fn bad_tags_change_nothing(mut account in any_account(bad_tags())) {
         let before = account.clone();
-        account.invoke(Request::Apply, &rules(), usize::MAX, |_, _| {});
+        account.invoke(Request::Apply, usize::MAX, |_, _| {});
         prop_assert_eq!(account, before);
     }
 
     #[test]
     fn an_untagged_endpoint_with_nothing_of_ours_is_never_written(mut account in any_account(Just(Tags::new()))) {
+        prop_assume!(account.rules.manage == Manage::Tagged);
         for resources in account.resources.values_mut() {
             resources.policies.retain(|name, _| PolicyName::owned(name).is_none());
             resources.actions.retain(|name, _| name == "nightly");
@@ -292,7 +340,7 @@ proptest! {
         }
         let before = account.clone();
         for request in [Request::Apply, Request::Event, Request::Remove] {
-            account.invoke(request, &rules(), usize::MAX, |_, _| {});
+            account.invoke(request, usize::MAX, |_, _| {});
             prop_assert_eq!(&account, &before);
         }
     }
@@ -345,9 +393,9 @@ fn happen(account: &mut Account, happening: &Happening) {
         Happening::Retag(tags) => account.tags = tags.clone(),
         Happening::Invoke(request, calls) => {
             // What is stranded by the user's own wish, or by a hand that deleted a policy, is not our doing.
-            let judged = !account.is_stranded() && must_wake(&account.tags) && !pauses(&account.tags);
+            let judged = !account.is_stranded() && must_wake(account) && !pauses(account);
             let before = account.clone();
-            account.invoke(*request, &rules(), *calls, |account, change| {
+            account.invoke(*request, *calls, |account, change| {
                 assert!(!(judged && account.is_stranded()), "stranded by {change:?}\nfrom {before:#?}");
             });
         }
@@ -434,7 +482,7 @@ proptest! {
         for happening in &happenings {
             happen(&mut account, happening);
         }
-        let decision = account.settle(&rules(), |_, _| {});
+        let decision = account.settle(|_, _| {});
         assert_settled(&account, &decision);
     }
 }
@@ -443,7 +491,7 @@ proptest! {
 fn the_model_tells_a_stranded_endpoint() {
     let tags = Tags::from([("scale-to-zero:enabled".to_owned(), "true".to_owned())]);
     let mut account = Account::with_endpoint("AllTraffic", 1, tags);
-    account.settle(&rules(), |_, _| {});
+    account.settle(|_, _| {});
     assert!(!account.is_stranded());
     let variant = variant_name("AllTraffic");
     account.make(&variant, &Change::DeleteAlarms(vec![AlarmKind::Wake])).unwrap();

@@ -68,8 +68,14 @@ pub(crate) struct Resources {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Account {
+    /// What the deployment sets.
+    pub(crate) rules: Rules,
     /// The live variant and how many instances it runs; `None` when the endpoint doesn't exist.
     pub(crate) endpoint: Option<(VariantName, i32)>,
+    /// A second live variant, as long as there is an endpoint.
+    pub(crate) beside: Option<(VariantName, i32)>,
+    /// As many instances are ordered for the first variant as haven't come, or gone, yet.
+    pub(crate) ordered: Option<i32>,
     pub(crate) updating: bool,
     /// AWS has no capacity: an order for more instances is taken, and comes to nothing.
     pub(crate) starts_fail: bool,
@@ -82,7 +88,10 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn with_endpoint(variant: &str, instances: i32, tags: Tags) -> Self {
         Self {
+            rules: Rules::default(),
             endpoint: Some((variant_name(variant), instances)),
+            beside: None,
+            ordered: None,
             updating: false,
             starts_fail: false,
             tags,
@@ -97,14 +106,30 @@ impl Account {
         self.next_id
     }
 
+    /// The live variants and how many instances they run.
+    pub(crate) fn live(&self) -> Vec<(VariantName, i32)> {
+        let beside = self.beside.iter().filter(|_| self.endpoint.is_some());
+        self.endpoint.iter().chain(beside).cloned().collect()
+    }
+
+    /// The instances that are on their way come, or go.
+    pub(crate) fn arrive(&mut self) {
+        if let (Some((_, running)), Some(ordered)) = (&mut self.endpoint, self.ordered.take()) {
+            *running = ordered;
+        }
+    }
+
     pub(crate) fn observed_endpoint(&self) -> Option<Endpoint> {
-        let (variant, instances) = self.endpoint.clone()?;
+        self.endpoint.as_ref()?;
+        let mut variants: Vec<Variant> =
+            self.live().iter().map(|(name, instances)| variant(name.as_str(), *instances)).collect();
+        variants[0].desired_instances = self.ordered.or(variants[0].current_instances);
         Some(Endpoint {
             name: endpoint_name(),
             status: if self.updating { EndpointStatus::Other } else { EndpointStatus::InService },
             failure_reason: None,
             inference: Inference::Asynchronous,
-            variants: vec![self::variant(variant.as_str(), instances)],
+            variants,
             tags: self.tags.clone(),
         })
     }
@@ -114,16 +139,18 @@ impl Account {
     }
 
     pub(crate) fn observed_scaling(&self) -> BTreeMap<VariantName, Scaling> {
-        let live = self.endpoint.iter().map(|(variant, _)| variant);
-        live.chain(self.resources.keys()).map(|variant| (variant.clone(), self.observed(variant))).collect()
+        let live = self.live().into_iter().map(|(variant, _)| variant);
+        let names = live.chain(self.resources.keys().cloned());
+        names.map(|variant| (variant.clone(), self.observed(&variant))).collect()
     }
 
-    pub(crate) fn decide(&self, request: Request, rules: &Rules) -> Decision {
-        decide(request, rules, self.observed_endpoint().as_ref(), &self.observed_scaling(), self.now)
+    pub(crate) fn decide(&self, request: Request) -> Decision {
+        decide(request, &self.rules, self.observed_endpoint().as_ref(), &self.observed_scaling(), self.now)
     }
 
     /// The codes of the findings, with nothing read beside what a decision needs.
-    pub(crate) fn explain(&self, decision: &Decision, rules: &Rules) -> Vec<FindingCode> {
+    pub(crate) fn explain(&self, decision: &Decision) -> Vec<FindingCode> {
+        let rules = &self.rules;
         let (endpoint, scaling, readings) = (self.observed_endpoint(), self.observed_scaling(), Readings::default());
         let (endpoint, scaling, readings) = (endpoint.as_ref(), &scaling, &readings);
         let facts = Facts { rules, endpoint, status: Some("InService"), scaling, decision, readings, now: self.now };
@@ -131,14 +158,8 @@ impl Account {
     }
 
     /// One invocation, of which only the first `calls` writes succeed. Checks `check` before and after every write.
-    pub(crate) fn invoke(
-        &mut self,
-        request: Request,
-        rules: &Rules,
-        calls: usize,
-        check: impl Fn(&Self, &Change),
-    ) -> Decision {
-        let decision = self.decide(request, rules);
+    pub(crate) fn invoke(&mut self, request: Request, calls: usize, check: impl Fn(&Self, &Change)) -> Decision {
+        let decision = self.decide(request);
         let writes: Vec<(VariantName, Change)> = decision
             .plans()
             .iter()
@@ -154,22 +175,27 @@ impl Account {
     }
 
     /// Invokes until nothing is left to do; an instance that was started comes up in between, and has an event of its own.
-    pub(crate) fn settle(&mut self, rules: &Rules, check: impl Fn(&Self, &Change)) -> Decision {
+    pub(crate) fn settle(&mut self, check: impl Fn(&Self, &Change)) -> Decision {
         self.updating = false;
-        let asleep = self.endpoint.as_ref().map(|(_, instances)| *instances == 0);
-        let decision = self.invoke(Request::Apply, rules, usize::MAX, &check);
+        self.arrive();
+        let asleep = self.live().iter().any(|(_, instances)| *instances == 0);
+        let decision = self.invoke(Request::Apply, usize::MAX, &check);
         if matches!(decision, Decision::Remove(_, Removal::AwaitsInstance)) {
-            assert!(self.endpoint.as_ref().is_some_and(|(_, instances)| *instances > 0), "no instance was started");
-        } else if asleep.is_none_or(|asleep| !asleep) {
+            let runs = |(variant, instances): &(VariantName, i32)| *instances > 0 || !self.observed(variant).has_ours();
+            assert!(self.live().iter().all(runs), "no instance was started");
+        } else if !asleep {
             return decision;
         }
-        self.invoke(Request::Event, rules, usize::MAX, &check)
+        self.invoke(Request::Event, usize::MAX, &check)
     }
 
     /// One write, as AWS would do it or refuse it.
     pub(crate) fn make(&mut self, variant: &VariantName, change: &Change) -> Result<(), &'static str> {
         let id = self.fresh_id();
-        let live = self.endpoint.as_mut().filter(|(name, _)| name == variant);
+        let is_there = self.endpoint.is_some();
+        let ordered = self.ordered.filter(|_| self.endpoint.as_ref().is_some_and(|(name, _)| name == variant));
+        let live = self.endpoint.iter_mut().chain(self.beside.iter_mut().filter(|_| is_there));
+        let live = live.into_iter().find(|(name, _)| name == variant);
         let resources = self.resources.entry(variant.clone()).or_default();
         match change {
             Change::RegisterScalableTarget(target) => {
@@ -177,8 +203,13 @@ impl Account {
                 if target.min_capacity > target.max_capacity {
                     return Err("MinCapacity is above MaxCapacity");
                 }
-                let ordered = (*instances).clamp(target.min_capacity, target.max_capacity);
-                *instances = if self.starts_fail { ordered.min(*instances) } else { ordered };
+                let wanted = ordered.unwrap_or(*instances).clamp(target.min_capacity, target.max_capacity);
+                if ordered.is_some() {
+                    // It takes the place of the order that isn't fulfilled yet.
+                    self.ordered = Some(if self.starts_fail { wanted.min(*instances) } else { wanted });
+                } else {
+                    *instances = if self.starts_fail { wanted.min(*instances) } else { wanted };
+                }
                 resources.target = Some(target.clone());
             }
             Change::PutScalingPolicy(name, policy) => {
@@ -240,7 +271,14 @@ impl Account {
             Change::TagResource(Tagged::Alarm(kind), _) => {
                 resources.alarms.get(kind).ok_or("ResourceNotFound: no such alarm")?;
             }
-            Change::SetDesiredInstances(wanted) => live.ok_or("no such variant")?.1 = *wanted,
+            Change::SetDesiredInstances(wanted) => {
+                let (_, instances) = live.ok_or("no such variant")?;
+                if ordered.is_some() {
+                    self.ordered = Some(*wanted);
+                } else {
+                    *instances = *wanted;
+                }
+            }
         }
         Ok(())
     }
@@ -248,12 +286,14 @@ impl Account {
     /// Whether a request could wait for ever: the live variant has no instance, or may lose its last one, and nothing
     /// would start one.
     pub(crate) fn is_stranded(&self) -> bool {
-        let Some((variant, instances)) = &self.endpoint else { return false };
-        let scaling = self.observed(variant);
-        let is_raised = scaling.target.as_ref().is_some_and(|target| target.min_capacity > 0);
-        let has_none = *instances == 0 && !is_raised;
-        let may_sleep = scaling.can_take_the_last() && scaling.may_reach_zero();
-        (has_none || may_sleep) && !scaling.can_wake()
+        let is_stranded = |(variant, instances): &(VariantName, i32)| {
+            let scaling = self.observed(variant);
+            let is_raised = scaling.target.as_ref().is_some_and(|target| target.min_capacity > 0);
+            let has_none = *instances == 0 && !is_raised;
+            let may_sleep = scaling.can_take_the_last() && scaling.may_reach_zero();
+            (has_none || may_sleep) && !scaling.can_wake()
+        };
+        self.live().iter().any(is_stranded)
     }
 
     /// Everything in the account that bears one of our names.
