@@ -95,7 +95,7 @@ impl Function {
                 price,
                 from: format!("{:.0}", history.start),
                 to: format!("{end:.0}"),
-                cost: ReadingCost { metrics: 1 + 4 * endpoint.variants.len(), calls: self.aws.calls() - calls },
+                cost: ReadingCost { metrics: 2 + 4 * endpoint.variants.len(), calls: self.aws.calls() - calls },
                 with_course: asked.course,
             })),
         };

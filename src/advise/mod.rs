@@ -9,13 +9,14 @@
 mod candidates;
 mod reconstruct;
 mod replay;
+mod seen;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::reconcile::{Rules, Tags};
-use crate::simulate::{AtZero, Sampling, Trace, World};
+use crate::simulate::{AtZero, Contest, Leaving, LowAlarm, Repeated, Sampling, Trace, World};
 
 use candidates::Candidate;
 use reconstruct::Reconstructed;
@@ -54,6 +55,8 @@ pub struct History {
     pub time_in_backlog: Series,
     /// `ApproximateBacklogSize`, `Maximum`.
     pub backlog: Series,
+    /// `HasBacklogWithoutCapacity`, `Maximum`: it is published also where nothing waits and nothing runs.
+    pub without_capacity: Series,
     /// `CPUUtilization`, `SampleCount`.
     pub samples: Series,
     /// `MetricPublishFrequencyInSeconds` of the endpoint, 60 where it says nothing.
@@ -63,6 +66,12 @@ pub struct History {
     /// `CreationTime` of the endpoint and of the configuration that it has now.
     pub created: Timestamp,
     pub configured: Timestamp,
+}
+
+impl History {
+    fn signs_of_life(&self) -> [&Series; 4] {
+        [&self.processed, &self.backlog, &self.without_capacity, &self.samples]
+    }
 }
 
 /// What is asked about, and what is known of it beside its metrics.
@@ -195,9 +204,9 @@ fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Ref
     }
     let no_replay = |problem: String| (Refusal::NoData, problem);
     let in_force = candidates::in_force(question, trace.start).map_err(no_replay)?;
-    let cloudwatch = reconstruct::instance_hours(history, first_minute);
-    let measured = Measured { instance_hours: cloudwatch, mean_wait: reconstruct::mean_wait(history, first_minute) };
-    let (world, now) = likeliest(&in_force, &trace, &world(history, question), measured).map_err(no_replay)?;
+    let measured = Measured::of(history, first_minute);
+    let cloudwatch = measured.instance_hours();
+    let (world, now) = likeliest(&in_force, &trace, &worlds(history, question), &measured).map_err(no_replay)?;
     let model = compared(&now, cloudwatch)?;
     let factor = if model.instance_hours > 0.0 && cloudwatch > 0.0 { cloudwatch / model.instance_hours } else { 1.0 };
     let now = now.corrected(factor, question.price);
@@ -219,7 +228,7 @@ fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Ref
 
 fn check_window(history: &History) -> Result<(), (Refusal, String)> {
     let is_there = |series: &Series| series.iter().any(|value| value.is_some_and(f64::is_finite));
-    if history.minutes == 0 || ![&history.processed, &history.samples, &history.backlog].into_iter().any(is_there) {
+    if history.minutes == 0 || !history.signs_of_life().into_iter().any(is_there) {
         return Err((Refusal::NoData, format!("CloudWatch has no datapoint in {} minutes", history.minutes)));
     }
     if history.configured > history.created && history.configured > history.start {
@@ -238,53 +247,122 @@ fn check_window(history: &History) -> Result<(), (Refusal, String)> {
     Ok(())
 }
 
-/// As AWS documents it, with what is known of this endpoint.
-fn world(history: &History, question: &Question<'_>) -> World {
+/// As AWS documents it, with what is known of this endpoint: the likeliest first, and those that its metrics don't rule out.
+fn worlds(history: &History, question: &Question<'_>) -> Vec<World> {
     let defaults = World::default();
-    World {
+    let at_zero = if seen::backlog_at_zero(history) { defaults.at_zero } else { AtZero::Nothing };
+    let known = World {
+        at_zero,
         concurrency: question.concurrency.unwrap_or(defaults.concurrency).max(1),
         starting: median(&history.starts).unwrap_or(defaults.starting),
         ..defaults
-    }
+    };
+    let queues: Vec<(Sampling, bool)> = match seen::in_flight(history) {
+        _ if seen::each_request(history) => vec![(Sampling::Continuous, true)],
+        // Looked at all the time, each request would show.
+        Some(true) => vec![(Sampling::Once, true)],
+        Some(false) => vec![(Sampling::Once, false), (Sampling::Continuous, false)],
+        None => vec![(Sampling::Once, true), (Sampling::Once, false), (Sampling::Continuous, false)],
+    };
+    let of_queue = |(sampling, backlog_counts_in_flight): &(Sampling, bool)| World {
+        sampling: *sampling,
+        backlog_counts_in_flight: *backlog_counts_in_flight,
+        ..known
+    };
+    queues.iter().map(of_queue).collect()
 }
 
 /// What CloudWatch has, to compare a replay with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Measured {
-    instance_hours: f64,
+    /// Of each minute.
+    instances: Vec<f64>,
     mean_wait: Duration,
 }
 
 impl Measured {
-    /// How far a replay is from it: the difference of the hours and that of the waits, each as a share.
-    fn distance(self, replay: &Replay) -> f64 {
-        let hours = (replay.in_service_hours - self.instance_hours).abs() / self.instance_hours.max(1.0);
+    fn of(history: &History, first_minute: usize) -> Self {
+        let minutes = first_minute..history.minutes;
+        let instances = minutes.map(|minute| reconstruct::instances(history, minute)).collect();
+        Self { instances, mean_wait: reconstruct::mean_wait(history, first_minute) }
+    }
+
+    fn instance_hours(&self) -> f64 {
+        self.instances.iter().sum::<f64>() / 60.0
+    }
+
+    /// How far a replay is from it: by the instances of each minute, and by the waits, each as a share.
+    fn distance(&self, replay: &Replay) -> f64 {
+        let replayed = replay.running.iter().copied().map(f64::from).chain(std::iter::repeat(0.0));
+        let off: f64 = self.instances.iter().zip(replayed).map(|(there, replayed)| (there - replayed).abs()).sum();
         let wait = replay.mean_wait.abs_diff(self.mean_wait).as_secs_f64() / self.mean_wait.as_secs_f64().max(60.0);
-        hours + wait
+        off / 60.0 / self.instance_hours().max(1.0) + wait
     }
 }
 
-/// What AWS leaves open is taken to be as it fits this endpoint's own hours and waits best: how often SageMaker looks at the
-/// queue, and whether there is a backlog per instance at zero.
+/// What AWS leaves open and the metrics don't show is taken to be as it fits this endpoint's own minutes and waits best, one
+/// question after the other.
 fn likeliest(
     in_force: &Candidate,
     trace: &Trace,
-    world: &World,
-    measured: Measured,
+    worlds: &[World],
+    measured: &Measured,
 ) -> Result<(World, Replay), String> {
-    let mut best = (*world, Replay::of(in_force, trace, world)?);
-    for (sampling, at_zero) in [
-        (Sampling::Continuous, AtZero::All),
-        (Sampling::Once, AtZero::WithoutPerInstance),
-        (Sampling::Continuous, AtZero::WithoutPerInstance),
-    ] {
-        let other = World { sampling, at_zero, ..*world };
-        let replay = Replay::of(in_force, trace, &other)?;
-        if measured.distance(&replay) < measured.distance(&best.1) {
-            best = (other, replay);
+    let mut best: Option<(World, Replay, f64)> = None;
+    let mut ask = |world: World, best: &mut Option<(World, Replay, f64)>| -> Result<(), String> {
+        let replay = Replay::of(in_force, trace, &world)?;
+        let distance = measured.distance(&replay);
+        if best.as_ref().is_none_or(|(_, _, closest)| distance < MUCH_NEARER * closest) {
+            *best = Some((world, replay, distance));
+        }
+        Ok(())
+    };
+    for world in worlds {
+        ask(*world, &mut best)?;
+    }
+    // Twice, as an answer may fit better once another one does.
+    let questions = open_questions();
+    for answers in questions.iter().chain(&questions[..3]) {
+        let Some(was) = best.as_ref().map(|(world, ..)| *world) else { break };
+        for other in answers.iter().map(|answer| answer(was)).filter(|other| *other != was) {
+            ask(other, &mut best)?;
+        }
+        // The kind of queue may, too.
+        let Some(was) = best.as_ref().map(|(world, ..)| *world) else { break };
+        for world in worlds {
+            let queue = (world.sampling, world.backlog_counts_in_flight);
+            if queue != (was.sampling, was.backlog_counts_in_flight) {
+                let other = World { sampling: queue.0, backlog_counts_in_flight: queue.1, ..was };
+                ask(other, &mut best)?;
+            }
         }
     }
-    Ok(best)
+    best.map(|(world, replay, _)| (world, replay)).ok_or_else(|| "there is no world to replay in".to_owned())
+}
+
+/// An answer that AWS doesn't document must bring the replay so much nearer.
+const MUCH_NEARER: f64 = 0.95;
+
+type Answer = fn(World) -> World;
+
+/// What AWS leaves open and shows in hours or waits, each with its answers.
+fn open_questions() -> [Vec<Answer>; 6] {
+    [
+        vec![|it| World { low_alarm: LowAlarm::ThreeMinutes, ..it }],
+        vec![|it| World { at_zero: without_per_instance(it), ..it }],
+        vec![
+            |it| World { metric_delay: Duration::from_mins(1), ..it },
+            |it| World { metric_delay: Duration::from_secs(90), ..it },
+            |it| World { metric_delay: Duration::from_mins(2), ..it },
+        ],
+        vec![|it| World { contest: Contest::EachInTurn, ..it }],
+        vec![|it| World { repeated: Repeated::OfTheTransition, ..it }],
+        vec![|it| World { leaving: Leaving::Idlest, ..it }],
+    ]
+}
+
+fn without_per_instance(world: World) -> AtZero {
+    if world.at_zero == AtZero::All { AtZero::WithoutPerInstance } else { world.at_zero }
 }
 
 fn median(times: &[Duration]) -> Option<Duration> {
@@ -295,7 +373,7 @@ fn median(times: &[Duration]) -> Option<Duration> {
 
 /// CloudWatch counts instances that run, so the replay's are counted so too.
 fn compared(now: &Replay, cloudwatch: f64) -> Result<Model, (Refusal, String)> {
-    let instance_hours = now.in_service_hours;
+    let instance_hours = now.reported_hours();
     // Of next to nothing, a little is much.
     let difference = (instance_hours - cloudwatch) / cloudwatch.max(1.0);
     if difference.abs() > MOST_DIFFERENCE {
@@ -362,10 +440,16 @@ fn assumptions(history: &History, question: &Question<'_>, world: &World, first_
         "requests of the same minute took equally long and were done at even distances: the grain is a minute"
             .to_owned(),
     );
-    all.push(match world.sampling {
-        Sampling::Once => "SageMaker looks at the queue once a minute, which fits the hours best".to_owned(),
-        Sampling::Continuous => "SageMaker looks at the queue all the time, which fits the hours best".to_owned(),
-    });
+    let sampling = match world.sampling {
+        Sampling::Once => "once a minute",
+        Sampling::Continuous => "all the time",
+    };
+    let counts = if world.backlog_counts_in_flight { "counts" } else { "doesn't count" };
+    all.push(format!(
+        "SageMaker looks at the queue {sampling}, the backlog {counts} what is in flight, and alarms see a minute {} after its \
+         end: of what AWS leaves open, this fits the metrics best",
+        crate::simulate::in_words(world.metric_delay)
+    ));
     all.push(
         "hours count from the order of an instance on, corrected by what the replay of the settings in force is off; \
          CloudWatch counts instances that run"

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::reconcile::{AlarmInput, Scaling, ScalingPolicy};
-use crate::simulate::{Standing, Summary, Tally, Trace, Witness, World, simulate};
+use crate::reconcile::{AlarmInput, Scaling, ScalingPolicy, Statistic};
+use crate::simulate::{Metric, Minute, Standing, Summary, Tally, Trace, Witness, World, simulate};
 
 use super::candidates::Candidate;
 use super::reconstruct::{as_drawn, number};
@@ -17,11 +17,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Replay {
     pub(super) settings: Vec<(String, String)>,
     pub(super) instance_hours: f64,
-    pub(super) in_service_hours: f64,
     pub(super) waited: usize,
     pub(super) wait_p99: Duration,
     pub(super) mean_wait: Duration,
     pub(super) stranded: usize,
+    /// Instances that run, at the end of each minute.
+    pub(super) running: Vec<u16>,
     cut_off: usize,
     wait_p50: Duration,
     wait_max: Duration,
@@ -37,18 +38,19 @@ impl Replay {
     pub(super) fn of(candidate: &Candidate, trace: &Trace, world: &World) -> Result<Self, String> {
         let mut seen = Seen::default();
         let outcome = simulate(&candidate.scaling, trace, world, &mut seen)?;
-        let summary = Summary::of(&outcome, seen.tally);
+        let summary = Summary::of(&outcome, std::mem::take(&mut seen.tally));
+        let running = std::mem::take(&mut seen.running);
         let wait = |percent| summary.percentile(percent).unwrap_or_default();
         Ok(Self {
             settings: candidate.settings.clone(),
             instance_hours: summary.instance_hours,
-            in_service_hours: summary.in_service_hours,
             waited: summary.waited_over(PATIENCE),
             wait_p50: wait(50),
             wait_p99: wait(99),
             wait_max: wait(100),
             mean_wait: summary.mean_wait(),
             stranded: summary.stranded(),
+            running,
             cut_off: summary.killed,
             wakes: summary.wakes,
             usd: None,
@@ -62,6 +64,11 @@ impl Replay {
     pub(super) fn corrected(self, factor: f64, price: Option<f64>) -> Self {
         let instance_hours = self.instance_hours * factor;
         Self { instance_hours, usd: price.map(|price| instance_hours * price), ..self }
+    }
+
+    /// Of instances that run, counted as CloudWatch counts them: at the end of each minute.
+    pub(super) fn reported_hours(&self) -> f64 {
+        self.running.iter().copied().map(f64::from).sum::<f64>() / 60.0
     }
 
     /// As few wait, not for longer, and as few are cut off.
@@ -108,6 +115,7 @@ fn alarm_metrics(scaling: &Scaling) -> usize {
 #[derive(Debug, Default)]
 struct Seen {
     tally: Tally,
+    running: Vec<u16>,
     /// Instance-seconds and the most requests, of each step.
     steps: Vec<(f64, usize)>,
 }
@@ -130,6 +138,16 @@ impl Witness for Seen {
             *backlog = (*backlog).max(standing.waiting + standing.in_flight);
         }
     }
+
+    fn minute(&mut self, minute: &Minute) {
+        let reports = minute.datapoint(Metric::CpuUtilization, Statistic::SampleCount).unwrap_or_default();
+        self.running.push(as_counted(reports));
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and `as` stops at its bounds")]
+fn as_counted(reports: f64) -> u16 {
+    reports as u16
 }
 
 impl Seen {

@@ -21,6 +21,7 @@ use crate::savings::{Hours, Subject, Window, is_count};
 /// (<https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-troubleshooting.html>).
 const INSTANCE_NAMESPACE: &str = "/aws/sagemaker/Endpoints";
 const CPU_METRIC: &str = "CPUUtilization";
+const WITHOUT_CAPACITY_METRIC: &str = "HasBacklogWithoutCapacity";
 const PROCESSED_METRIC: &str = "InvocationsProcessed";
 const PROCESSING_TIME_METRIC: &str = "TotalProcessingTime";
 const TIME_IN_BACKLOG_METRIC: &str = "TimeInBacklog";
@@ -142,8 +143,9 @@ impl Aws {
         let name = &observed.name;
         let start = DateTime::from_secs(DateTime::from(start).secs() / i64::from(MINUTE) * i64::from(MINUTE));
         let end = DateTime::from_secs(start.secs() + i64::try_from(minutes).unwrap_or(0) * i64::from(MINUTE));
-        let mut queries = vec![query(NAMESPACE, BACKLOG_METRIC, name, None, "Maximum", MINUTE)];
-        let mut places = vec![BACKLOG];
+        let of_queue = |metric| query(NAMESPACE, metric, name, None, "Maximum", MINUTE);
+        let mut queries = vec![of_queue(BACKLOG_METRIC), of_queue(WITHOUT_CAPACITY_METRIC)];
+        let mut places = vec![BACKLOG, WITHOUT_CAPACITY];
         for Variant { name: variant, .. } in &endpoint.variants {
             let of_variant =
                 |namespace, metric, statistic| query(namespace, metric, name, Some(variant), statistic, MINUTE);
@@ -155,7 +157,7 @@ impl Aws {
             ]);
             places.extend([PROCESSED, PROCESSING_TIME, TIME_IN_BACKLOG, SAMPLES]);
         }
-        let mut series: [Series; 5] = std::array::from_fn(|_| vec![None; minutes]);
+        let mut series: [Series; 6] = std::array::from_fn(|_| vec![None; minutes]);
         let label = format!("endpoint {name}");
         let reads = self.metric_data(&queries, start, end, &label, |query, second, value| {
             let minute = usize::try_from((second - start.secs()).div_euclid(i64::from(MINUTE))).ok();
@@ -165,7 +167,7 @@ impl Aws {
             }
         });
         let ((), activities) = tokio::try_join!(reads, self.activities(observed, LONGEST_READ))?;
-        let [backlog, processed, processing_time, time_in_backlog, samples] = series;
+        let [backlog, processed, processing_time, time_in_backlog, samples, without_capacity] = series;
         let particulars = observed.particulars;
         Ok(History {
             start: super::autoscaling::timestamp(&start),
@@ -174,6 +176,7 @@ impl Aws {
             processing_time,
             time_in_backlog,
             backlog,
+            without_capacity,
             samples,
             publish_frequency: publish_frequency(endpoint),
             starts: activities.values().flat_map(|activities| starts(activities)).collect(),
@@ -189,6 +192,7 @@ const PROCESSED: usize = 1;
 const PROCESSING_TIME: usize = 2;
 const TIME_IN_BACKLOG: usize = 3;
 const SAMPLES: usize = 4;
+const WITHOUT_CAPACITY: usize = 5;
 
 fn query<'a>(
     namespace: &'static str,

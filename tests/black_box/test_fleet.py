@@ -167,6 +167,41 @@ def test_a_thousand_endpoints_are_set_up_kept_at_little_cost_and_left_without_a_
     assert carriers_of_the_status_tag(aws) == {}
 
 
+@pytest.mark.parametrize(
+    ("managed", "others", "cold", "warm"),
+    [
+        pytest.param(100, 0, 2.5, 1.5, id="all managed"),
+        pytest.param(50, 50, 1.26, 0.76, id="every second one managed"),
+    ],
+)
+def test_a_sweep_that_finds_nothing_to_do_takes_so_many_calls_an_endpoint(
+    aws: LocalAws,
+    start_function: Callable[..., Function],
+    managed: int,
+    others: int,
+    cold: float,
+    warm: float,
+) -> None:
+    """Policies come ten to a page and are four an endpoint: 0.4. A warm process remembers configurations."""
+    for number in range(managed):
+        create_configured(aws, f"managed-{number:03}")
+    for number in range(others):
+        aws.create_endpoint(f"other-{number:03}")
+    # Configurations are as many as endpoints, as where each is deployed by itself.
+    names = {endpoint.endpoint_config_name for endpoint in aws.account().sagemaker.endpoints.values()}
+    assert len(names) == managed + others
+    function = start_function()
+    found = []
+    for _ in range(2):
+        aws.clear_calls()
+        answered = function.invoke(SWEEP)
+        assert answered["counts"].get("unchanged") == managed, answered
+        found.append(len(aws.calls) / (managed + others))
+    assert written(aws) == []
+    assert found[0] <= cold, calls(aws)
+    assert found[1] <= warm, calls(aws)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("page_size", range(1, 8))
 def test_the_life_of_a_fleet_is_the_same_with_pages_of_any_size(

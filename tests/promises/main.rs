@@ -8,6 +8,7 @@ mod drawn;
 mod known_limits;
 mod ladder;
 mod published;
+mod round_trip;
 
 use std::time::Duration;
 
