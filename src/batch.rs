@@ -8,8 +8,9 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use serde_json::Value;
 
 use crate::answer::{Answer, Reply};
+use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::handler::{Deadline, Function};
+use crate::handler::Function;
 use crate::payload::{self, FleetVerb, Invocation, Verb};
 use crate::reconcile::EndpointName;
 use crate::telemetry;

@@ -6,8 +6,9 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::answer::{Answer, FleetStatus, Outcome};
 use crate::aws::{Aws, Observed, Standing};
+use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::handler::{Deadline, Function};
+use crate::handler::Function;
 use crate::reconcile::{
     ByHand, Change, Endpoint, EndpointName, EndpointStatus, Hints, Key, Pause, SkipReason, State, Tags, Unreadable,
     VariantPlan, Wanted, Wish, at_work, by_hand, cannot_wake, ineligible, variant_state,

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::pace::Pace;
-use crate::reconcile::{Key, Manage, Rules, SETTINGS, WakeInstances};
+use crate::reconcile::{Key, Manage, Rules, SETTINGS, Settings, WakeInstances};
 
 /// Application Auto Scaling's own bound on a capacity is that of its 32-bit field.
 const LARGEST_CAPACITY: i32 = i32::MAX;
@@ -172,23 +172,7 @@ impl Config {
                 refuse(&variable, &value, &problem);
             }
         }
-        let wake_instances = match defaults.wake_instances {
-            WakeInstances::Auto => 1,
-            WakeInstances::Fixed(count) => count,
-        };
-        let counts = [
-            (Key::MinCapacity, defaults.min_capacity),
-            (Key::WakeInstances, wake_instances),
-            (Key::WarmCapacity, defaults.warm_capacity),
-        ];
-        for (key, count) in counts {
-            if count > defaults.max_capacity {
-                let largest = defaults.max_capacity;
-                let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {largest}");
-                _ = defaults.set(key, &largest.to_string(), largest);
-                yields(&key.setting().variable(), &count.to_string(), &problem);
-            }
-        }
+        given_way.extend(fit_to_the_largest(&mut defaults));
         let work_queue_url = lookup("WORK_QUEUE_URL");
         if let Some(url) = work_queue_url.as_deref().filter(|url| !url.starts_with("http")) {
             refuse("WORK_QUEUE_URL", url, "must be the URL of an SQS queue");
@@ -233,6 +217,29 @@ impl Config {
     }
 }
 
+/// Lowers the default numbers of instances to the default maximum, and says which.
+fn fit_to_the_largest(defaults: &mut Settings) -> Vec<BadVariable> {
+    let mut lowered = Vec::new();
+    let largest = defaults.max_capacity;
+    let wake_instances = match defaults.wake_instances {
+        WakeInstances::Auto => 1,
+        WakeInstances::Fixed(count) => count,
+    };
+    let counts = [
+        (Key::MinCapacity, defaults.min_capacity),
+        (Key::WakeInstances, wake_instances),
+        (Key::WarmCapacity, defaults.warm_capacity),
+    ];
+    for (key, count) in counts {
+        if count > largest {
+            let problem = format!("must be at most DEFAULT_MAX_CAPACITY, which is {largest}");
+            _ = defaults.set(key, &largest.to_string(), largest);
+            lowered.push(BadVariable::new(&key.setting().variable(), &count.to_string(), &problem));
+        }
+    }
+    lowered
+}
+
 fn tag_keys(listed: &str) -> Result<Vec<String>, &'static str> {
     let keys = listed.split(',').map(str::trim).filter(|key| !key.is_empty());
     let keys: Vec<String> = keys.map(str::to_owned).collect();
@@ -258,7 +265,7 @@ fn is_tag_text(text: &str, longest: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::{Setting, Settings};
+    use crate::reconcile::Setting;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
         let lookup =

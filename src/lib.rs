@@ -23,6 +23,8 @@ pub mod check;
 pub mod cloudformation;
 pub mod config;
 #[cfg(feature = "lambda")]
+mod deadline;
+#[cfg(feature = "lambda")]
 pub mod error;
 #[cfg(feature = "lambda")]
 pub mod handler;
@@ -43,3 +45,5 @@ pub mod stack;
 mod sweep;
 #[cfg(feature = "lambda")]
 pub mod telemetry;
+#[cfg(feature = "lambda")]
+mod walk;

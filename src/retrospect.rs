@@ -5,14 +5,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::advise::{Advice, Question, advise};
 use crate::answer::{Advised, Answer, Outcome, ReadingCost, SavingsReport};
 use crate::aws::{Aws, Observed};
+use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::handler::{Deadline, Function, settled};
+use crate::handler::Function;
 use crate::payload::AdviceAsked;
 use crate::prices::Price;
 use crate::reconcile::{
     Conflict, Endpoint, EndpointName, EndpointStatus, Foreign, Hints, Key, Pause, SkipReason, Tags, Variant, ineligible,
 };
 use crate::savings::{Window, row};
+use crate::walk::settled;
 
 /// How many endpoints are read between two looks at the clock: with one variant each, as many metrics as a call of
 /// `GetMetricData` takes.

@@ -12,8 +12,9 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::answer::{Answer, FleetAnswer, Outcome};
 use crate::aws::{ApiError, Aws, Gone, Listed, Survey};
+use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::handler::{Deadline, Function, OutcomeOf, to_do};
+use crate::handler::Function;
 use crate::metrics::Census;
 use crate::payload::{self, FleetVerb, Verb};
 use crate::reconcile::{
@@ -21,6 +22,7 @@ use crate::reconcile::{
     Wish, decide, plan_tags, tags_along,
 };
 use crate::telemetry;
+use crate::walk::{OutcomeOf, to_do};
 
 /// How many endpoints are looked at between two looks at the clock.
 const SLICE: usize = 100;

@@ -199,5 +199,18 @@ fn only_the_handler_the_sweep_and_the_look_back_see_both_halves() {
         .map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
     both.sort();
-    assert_eq!(both, ["by_hand.rs", "handler.rs", "news.rs", "retrospect.rs", "sweep.rs"]);
+    assert_eq!(both, ["by_hand.rs", "handler.rs", "news.rs", "retrospect.rs", "sweep.rs", "walk.rs"]);
+}
+
+/// The most lines of a file, without the tests that stand at its end. Tests have files of their own without a limit.
+const LONGEST: usize = 400;
+
+#[test]
+fn no_file_is_longer_than_somebody_reads_at_once() {
+    for (path, text) in sources("src").into_iter().chain(sources("examples")) {
+        let is_of_tests =
+            path.components().any(|part| ["tests", "tests.rs"].iter().any(|name| part.as_os_str() == *name));
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        assert!(is_of_tests || lines <= LONGEST, "{} has {lines} lines", path.display());
+    }
 }

@@ -15,6 +15,7 @@ mod notes;
 mod plan;
 mod scaling;
 mod settings;
+mod state;
 mod status;
 mod values;
 mod warm;
@@ -31,10 +32,7 @@ pub use activities::{
     hide_what_was_fulfilled, last_action, median_start, open_attempt, refusal, starts,
 };
 pub use along::{Present, plan_tags, tags_along};
-pub use by_hand::{
-    Before, ByHand, Scaled, State, VariantState, Wanted, Work, at_work, by_hand, cannot_wake, last_scaled,
-    state_before, variant_state,
-};
+pub use by_hand::{ByHand, Wanted, Work, at_work, by_hand, cannot_wake};
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside, ladder_in_words};
 pub use endpoint::{DEFAULT_PUBLISH_FREQUENCY, Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
@@ -57,6 +55,7 @@ pub use scaling::{
 pub use settings::{
     Key, Kind, Manage, Pause, Problem, Rules, SETTINGS, STATUS_TAG, Setting, Settings, WakeInstances, Wish, Word,
 };
+pub use state::{Before, Scaled, State, VariantState, last_scaled, state_before, variant_state};
 pub use status::{StatusTag, status_tag};
 pub use warm::{WarmHours, WarmWindow, is_warm};
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::activities::{Attempt, Obstacle, ScalingActivity, open_attempt};
-use super::by_hand::{Before, State, state_before};
 use super::endpoint::{Endpoint, EndpointStatus, Variant};
 use super::names::VariantName;
+use super::state::{Before, State, state_before};
 
 /// One thing to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
