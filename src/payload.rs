@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use self::events::{api_call, state_change, tag_change};
 use crate::cloudformation::StackEvent;
-use crate::reconcile::{EndpointName, Hints, Manage, Rules, VariantName, Wanted};
+use crate::reconcile::{EndpointName, Hints, Rules, VariantName, Wanted};
 
 /// What the function was invoked to do.
 #[derive(Debug, Clone, PartialEq)]

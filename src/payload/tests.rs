@@ -1,6 +1,7 @@
 //! Every form of payload, by tables: what it asks for, and what is said of what nobody understands.
 
 use super::*;
+use crate::reconcile::Manage;
 
 type Understood = Result<Invocation, String>;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::endpoint::{Endpoint, EndpointStatus, Variant};
+use super::endpoint::{Endpoint, EndpointStatus};
 use super::names::VariantName;
 use super::plan::{Change, VariantPlan};
 use super::scaling::{ScalableTarget, Scaling};

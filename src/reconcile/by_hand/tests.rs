@@ -1,6 +1,7 @@
 //! How a variant stands, and what a person's wish for instances comes to, by tables.
 
 use super::super::activities::*;
+use super::super::endpoint::Variant;
 use super::super::state::*;
 use super::super::{
     AlarmKind, EndpointName, Foreign, ForeignKind, Hosting, Inference, PolicyName, Suspended, Tags, desired,
