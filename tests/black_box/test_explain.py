@@ -1455,6 +1455,18 @@ def test_asking_changes_nothing_for_the_next_event(world: World) -> None:
     assert written(world.aws) == CONFIGURING
 
 
+@pytest.mark.parametrize("status", ["Creating", "Updating", "RollingBack", "Failed", "UpdateRollbackFailed"])
+def test_without_variants_nothing_is_told_as_well(world: World, status: str) -> None:
+    world.asleep()
+    world.aws.account().endpoint("demo").production_variants = []
+    world.aws.set_status("demo", status)
+
+    codes = [finding["code"] for finding in world.explain()["findings"]]
+
+    assert codes
+    assert "all-well" not in codes
+
+
 def test_an_answer_that_names_no_variant_is_no_good_news(world: World) -> None:
     world.asleep()
     world.aws.account().endpoint("demo").production_variants = []

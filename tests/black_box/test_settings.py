@@ -562,6 +562,30 @@ def test_another_tag_prefix_makes_other_tags_count(
     assert function.invoke(apply("wrong"))["problems"][0]["tag"] == "ml team/zero:max"
 
 
+@pytest.mark.parametrize("prefix", ["team/zero:", "Scale-To-Zero:"])
+@pytest.mark.parametrize("instances", [0, 1], ids=["asleep", "awake"])
+@pytest.mark.parametrize("fleet", [True, False], ids=["the fleet", "one endpoint"])
+def test_a_plan_shows_what_a_changed_prefix_would_take_away(
+    aws: LocalAws, start_function: Callable[..., Function], fleet: bool, instances: int, prefix: str
+) -> None:
+    aws.create_endpoint("demo", tags=ENABLED)
+    start_function().invoke(state_change())
+    aws.set_instances("demo", instances)
+    before = aws.state("demo")
+    aws.clear_calls()
+
+    payload = {"action": "plan"} if fleet else {"action": "plan", "endpoint": "demo"}
+    planned = start_function(TAG_PREFIX=prefix).invoke(payload)
+
+    [result] = planned["results"] if fleet else [planned]
+    assert result["outcome"] == "planned"
+    changes = [change["change"] for change in result["variants"][0]["changes"]]
+    wanted = ["deregister-scalable-target", "delete-alarms"] if instances else ["register-scalable-target"]
+    assert changes == wanted
+    assert written(aws) == []
+    assert aws.state("demo") == before
+
+
 def test_the_status_tag_is_no_setting_whatever_the_prefix(
     aws: LocalAws, start_function: Callable[..., Function]
 ) -> None:

@@ -235,28 +235,42 @@ def alarms_with(settings: dict[str, str]) -> list[str]:
     return ["spare", "idle"] if "min_capacity" in settings else []
 
 
-def test_a_doubled_event_behind_a_removal_by_hand_does_what_the_note_says(
-    aws: LocalAws, function: Function
+@pytest.mark.parametrize("again", ["doubled event", "sweep", "apply"])
+def test_what_comes_behind_a_removal_by_hand_does_what_the_note_says(
+    aws: LocalAws, function: Function, again: str
 ) -> None:
     asleep(aws, function)
     function.invoke(remove())
     aws.settle()
 
     assert function.invoke(state_change())["note"] == STILL_ASKED
-    assert function.invoke(state_change()) == answer("configured", *configuring())
+    if again == "sweep":
+        assert function.invoke({"action": "sweep"})["counts"] == {"configured": 1}
+    else:
+        payload = apply() if again == "apply" else state_change()
+        assert function.invoke(payload) == answer("configured", *configuring())
+    assert aws.state("demo") == scaling()
 
 
+@pytest.mark.parametrize("leave", ["opted out", "untagged", "removed"])
 def test_a_target_deregistered_by_hand_at_zero_is_raised_before_it_is_left(
-    aws: LocalAws, function: Function
+    aws: LocalAws, function: Function, leave: str
 ) -> None:
     asleep(aws, function)
     autoscaling(aws, "deregister_scalable_target")
-    aws.retag("demo", OPTED_OUT)
+    if leave == "opted out":
+        aws.retag("demo", OPTED_OUT)
+    elif leave == "untagged":
+        aws.untag("demo", list(ENABLED))
 
-    assert function.invoke(state_change()) == answer("removing", registered(1, 1))
+    begun = function.invoke(remove() if leave == "removed" else state_change())
+
+    assert begun["outcome"] == "removing"
+    assert begun["variants"][0]["changes"][0] == registered(1, 1)
     assert aws.wanted("demo") == 1
     aws.settle()
-    assert function.invoke(state_change()) == answer("removed", DEREGISTERED, delete_alarms())
+    note = {"note": STILL_ASKED} if leave == "removed" else {}
+    assert function.invoke(state_change()) == answer("removed", DEREGISTERED, delete_alarms(), **note)
     assert aws.state("demo") == NOTHING
     assert aws.instances("demo") == 1
 
@@ -305,11 +319,13 @@ def test_leaving_a_shared_target_takes_our_suspension_along(
 
 
 @THEIRS
+@pytest.mark.parametrize("closes", [True, False], ids=["a window", "a window that never closes"])
 @pytest.mark.parametrize(("cold", "left"), [("0", 1), ("1", 1), ("2", 2)])
 def test_leaving_a_shared_target_takes_the_warm_minimum_along(
-    aws: LocalAws, function: Function, put: Put, cold: str, left: int
+    aws: LocalAws, function: Function, put: Put, cold: str, left: int, closes: bool
 ) -> None:
-    configured(aws, function, 3, warm_hours=open_window(), warm_capacity="3", min_capacity=cold)
+    hours = open_window() if closes else ALWAYS
+    configured(aws, function, 3, warm_hours=hours, warm_capacity="3", min_capacity=cold)
     assert targets(aws) == {VARIANT: capacity(3)}
     put(aws)
     aws.retag("demo", OPTED_OUT)
