@@ -76,3 +76,10 @@ def test_a_step_is_found_by_how_far_the_value_is_over_the_threshold() -> None:
 
 def test_every_sample_that_a_rule_is_asked_about_is_there() -> None:
     assert [sample for sample in stack.SAMPLES if not (ROOT / "events" / f"{sample}.json").is_file()] == []
+
+
+def test_the_known_differences_are_those_of_the_book() -> None:
+    page = (ROOT / "docs" / "what-the-local-aws-assumes.md").read_text()
+    for name, difference in DIFFERENCES.items():
+        row = f"| {difference.aws} | {difference.fakecloud} | {difference.stands_in} |"
+        assert row in page, name

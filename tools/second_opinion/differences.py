@@ -40,7 +40,7 @@ DIFFERENCES = {
     ),
     "metric-math": Difference(
         "alarms of metric math are evaluated",
-        "they keep their state, and expressions with a comparison are refused in GetMetricData",
+        "they keep their state, and expressions with a comparison have no value in GetMetricData",
         "the run evaluates the one expression that fakecloud understands, and does what the alarms would",
     ),
     "resource-tags": Difference(
@@ -48,9 +48,19 @@ DIFFERENCES = {
         "it lists only what TagResources has set",
         "the run sets each endpoint's tags by both",
     ),
-    "container": Difference(
-        "Lambda runs the function, so the stack's custom resource is answered",
-        "it runs functions in containers, and where there is no container engine the stack fails",
-        "the template is deployed without its custom resource, whose request the run sends itself",
+    "custom-resource": Difference(
+        "CloudFormation waits for what the function answers to the stack's custom resource",
+        "it doesn't, and runs no function where there is no container engine",
+        "the run sends the custom resource's requests itself, and takes the answers",
+    ),
+    "role": Difference(
+        "the physical id of a role is its name",
+        "it is the role's ARN",
+        "the run takes the name out of it",
+    ),
+    "numbers": Difference(
+        "CloudFormation makes numbers of the texts that parameters are, where a property is a number",
+        "time-out and memory of the function stay at its own defaults",
+        "the run gives the function a time of its own",
     ),
 }

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from local.runtime import Function
+from local.runtime import Function, FunctionError
 from tools.second_opinion.emulator import Emulator, Json
 from tools.second_opinion.endpoints import (
     DIMENSION,
@@ -91,8 +89,12 @@ class Life:
     def born(self) -> None:
         report, endpoint = self.report, self.endpoint
         report.known_difference("variants", "ProductionVariants" in endpoint.describe(), False)
-        report.same("without variants nothing is changed", changes(self.act("apply")), [])
-        report.same("and nothing is there", endpoint.everything(), NOTHING)
+        try:
+            error = str(self.act("apply"))
+        except FunctionError as failed:
+            error = failed.message
+        report.holds("an answer without variants is incomplete", "has no ProductionVariants" in error)
+        report.same("and no reason to do anything", endpoint.everything(), NOTHING)
         endpoint.scale(1)
         report.same("one instance runs", endpoint.instances(), 1)
         report.known_difference("async", "AsyncInferenceConfig" in endpoint.describe(), False)
@@ -253,11 +255,11 @@ class Life:
         report.same("work keeps the alarm quiet", rings, False)
         report.holds("no work lets it ring", idle["Threshold"] > 0)
         ladder = endpoint.alarms()["ladder"]
-        report.known_difference(
-            "metric-math",
-            (ladder["StateValue"], refused(lambda: self.evaluated(ladder))),
-            ("INSUFFICIENT_DATA", True),
-        )
+        for query in ladder["Metrics"]:
+            if "MetricStat" in query:
+                self.put(query["MetricStat"]["Metric"], 1.0)
+        found = (endpoint.alarms()["ladder"]["StateValue"], self.evaluated(ladder))
+        report.known_difference("metric-math", found, ("INSUFFICIENT_DATA", []))
         endpoint.scale(step_of(endpoint.policies()["scale-to-zero-idle"], idle["Threshold"], 0.0))
         report.same("then it sleeps", (endpoint.instances(), self.state()), (0, "asleep"))
 
@@ -286,7 +288,9 @@ class Life:
         report, endpoint = self.report, self.endpoint
         answer = self.act("wake")
         report.same("wake", outcome(answer), "waking")
-        report.same("SageMaker is asked for an instance", changes(answer), ["set-desired-instances"])
+        report.same(
+            "SageMaker is asked for an instance at last", changes(answer)[-1:], ["set-desired-instances"]
+        )
         report.same("it gets one", endpoint.instances(), 1)
         endpoint.publish("ApproximateBacklogSize", 0, 0, 0)
         answer = self.act("sleep", force=True)
@@ -459,11 +463,3 @@ class Life:
 
 def alarm_name(endpoint: Endpoint, kind: str) -> str:
     return f"scale-to-zero/{endpoint.name}/AllTraffic/{kind}"
-
-
-def refused(call: Any) -> bool:
-    try:
-        call()
-    except ClientError:
-        return True
-    return False

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.cloudformation import Stack
-from local.runtime import NAME, ROOT, Function
+from local.runtime import ROOT, Function
 from tools.packaging.stackset import processed
 from tools.second_opinion.emulator import REGION, Emulator, Json
 from tools.second_opinion.report import Report
@@ -58,13 +58,12 @@ class Deployment:
     def run(self, executable: str) -> None:
         report = self.report
         report.part("The template, as a stack")
-        checks = [name for name, it in self.template["Resources"].items() if "CustomResource" in it["Type"]]
-        report.same("one custom resource", checks, ["Check"])
-        self.custom_resource_needs_a_container()
-        without = {name: it for name, it in self.template["Resources"].items() if name not in checks}
-        self.deploy({**self.template, "Resources": without}, {})
+        # Nothing runs the function here, and so nothing answers its custom resource.
+        self.deploy({})
         resources = self.resources()
-        wanted = {name: it["Type"] for name, it in without.items() if name not in WITHOUT_AN_ADDRESS}
+        report.known_difference("custom-resource", "Check" in resources, True)
+        types = {name: it["Type"] for name, it in self.template["Resources"].items()}
+        wanted = {name: kind for name, kind in types.items() if name not in WITHOUT_AN_ADDRESS}
         for name, kind in sorted(wanted.items()):
             report.same(f"{name} is a {kind}", resources.get(name, {}).get("ResourceType"), kind)
         report.same("and nothing else", sorted(set(resources) - set(wanted)), [])
@@ -81,21 +80,22 @@ class Deployment:
 
         report.part("The stack, changed and deleted")
         changed = {"Alarms": "off", "SweepSchedule": "off", "MemorySize": "256"}
-        self.deploy({**self.template, "Resources": without}, changed)
+        self.deploy(changed)
         report.same("it is updated", self.described()["StackStatus"], "UPDATE_COMPLETE")
         report.same(
             "without alarms", sorted(self.resources()), sorted(it for it in wanted if "Alarm" not in it)
         )
-        physical = self.resources()["Function"]["PhysicalResourceId"]
-        configuration = self.emulator.client("lambda").get_function_configuration(FunctionName=physical)
-        report.same("with more memory", configuration["MemorySize"], 256)
+        sweep = self.emulator.client("events").describe_rule(
+            Name=self.resources()["FunctionSweep"]["PhysicalResourceId"]
+        )
+        report.same("the sweep's rule is switched off", sweep["State"], "DISABLED")
         self.cloudformation.delete_stack(StackName=STACK)
         report.holds("the stack is gone", self.is_gone())
 
-    def deploy(self, template: Json, parameters: Json) -> None:
+    def deploy(self, parameters: Json) -> None:
         # It is longer than what CloudFormation takes in the request.
         bucket = f"{BUCKET}-{REGION}"
-        body = json.dumps(template).encode()
+        body = json.dumps(self.template).encode()
         self.emulator.client("s3").put_object(Bucket=bucket, Key="template.json", Body=body)
         arguments = {
             "StackName": STACK,
@@ -133,31 +133,6 @@ class Deployment:
         found = self.cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
         return {it["LogicalResourceId"]: it for it in found}
 
-    def custom_resource_needs_a_container(self) -> None:
-        self.cloudformation.create_stack(
-            StackName="with-check",
-            TemplateBody=json.dumps(
-                {
-                    "Resources": {
-                        "Check": {
-                            "Type": "AWS::CloudFormation::CustomResource",
-                            "Properties": {
-                                "ServiceToken": f"arn:aws:lambda:{REGION}:123456789012:function:{NAME}"
-                            },
-                        }
-                    }
-                }
-            ),
-        )
-        waiter = self.cloudformation.get_waiter("stack_create_complete")
-        try:
-            waiter.wait(StackName="with-check", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-            completes = True
-        except Exception:
-            completes = False
-        self.report.known_difference("container", completes, False)
-        self.cloudformation.delete_stack(StackName="with-check")
-
     def function_of(self, resources: dict[str, Json]) -> Json:
         """The environment that the function would have."""
         report = self.report
@@ -166,11 +141,11 @@ class Deployment:
         for key, value in {
             "Runtime": "provided.al2023",
             "Handler": "bootstrap",
-            "MemorySize": 128,
-            "Timeout": int(self.template["Parameters"]["Timeout"]["Default"]),
             "Architectures": ["x86_64"],
         }.items():
             report.same(f"the function's {key}", configuration.get(key), value)
+        timeout = int(self.template["Parameters"]["Timeout"]["Default"])
+        report.known_difference("numbers", configuration["Timeout"] == timeout, False)
         environment: Json = configuration["Environment"]["Variables"]
         wanted = self.template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
         report.same("its variables", sorted(environment), sorted(wanted))
@@ -181,8 +156,10 @@ class Deployment:
         mappings = self.emulator.client("lambda").list_event_source_mappings(FunctionName=name)
         [mapping] = mappings["EventSourceMappings"]
         report.same("fed by the queue", mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])
+        role = resources["Role"]["PhysicalResourceId"]
+        report.known_difference("role", role.startswith("arn:"), True)
         policy = self.emulator.client("iam").get_role_policy(
-            RoleName=resources["Role"]["PhysicalResourceId"], PolicyName="scaling"
+            RoleName=role.rpartition("/")[2], PolicyName="scaling"
         )["PolicyDocument"]
         arns = [arn for statement in policy["Statement"] for arn in as_list(statement["Resource"])]
         unresolved = [arn for arn in arns if arn != "*" and not re.match(r"arn:aws:[a-z-]+:", arn)]
