@@ -21,6 +21,10 @@ const LOOKS_AT_ONCE: usize = 16;
 /// Between two attempts to wake an endpoint that is just falling asleep.
 const WAIT_FOR_IN_SERVICE: Duration = Duration::from_secs(5);
 
+/// Where what is asked for has to wait for AWS.
+const WITHIN_THE_BOUNDS_FIRST: &str = "its number of instances was outside the bounds that its tags give: AWS changes it to the \
+                                       nearest bound first; ask again when the endpoint is InService";
+
 impl Function {
     /// Says how one endpoint stands.
     pub(crate) async fn status(&self, name: &EndpointName) -> Result<Answer, Error> {
@@ -152,13 +156,16 @@ impl Function {
             }
             Err(error) => return Err(error.into()),
         }
+        // Registering other bounds makes AWS change the number at once, and a second change would be refused.
+        let is_left_to_aws = !has_step && plans.iter().any(|plan| !plan.changes.is_empty());
+        let first = is_left_to_aws.then(|| WITHIN_THE_BOUNDS_FIRST.to_owned());
         Ok(match wanted {
-            Wanted::Wake(_) => answer(Outcome::Waking(plans), pause, Some(stays_awake(pause))),
+            Wanted::Wake(_) => answer(Outcome::Waking(plans), pause, first.or_else(|| Some(stays_awake(pause)))),
             Wanted::Sleep if has_step && self.was_left_without_a_way_to_wake(name, deadline).await? => {
                 let note = "somebody took away what wakes it in the meantime, and it got an instance again";
                 answer(Outcome::Waking(plans), Pause::No, Some(note.to_owned()))
             }
-            Wanted::Sleep => answer(Outcome::Sleeping(plans), Pause::No, None),
+            Wanted::Sleep => answer(Outcome::Sleeping(plans), Pause::No, first),
         })
     }
 

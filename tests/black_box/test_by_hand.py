@@ -365,6 +365,24 @@ def test_sleep_takes_the_instances_away_and_leaves_what_wakes_it(
     assert function.invoke(sleep()) == answer("unchanged")
 
 
+def test_what_aws_has_to_bring_within_the_bounds_first_is_put_to_sleep_when_asked_again(
+    aws: LocalAws, function: Function, configured: Callable[..., None]
+) -> None:
+    """A second change of an endpoint that is being changed would be refused."""
+    configured(7, max_capacity="8")
+    aws.retag("demo", tags(max_capacity="5"))
+
+    first = function.invoke(sleep())
+
+    assert first["outcome"] == "sleeping"
+    assert "AWS changes it to the nearest bound first; ask again" in first["note"]
+    assert counts(aws) == (7, 5)
+    aws.settle()
+    second = function.invoke(sleep())
+    assert (second["outcome"], second.get("note")) == ("sleeping", None)
+    assert counts(aws) == (5, 0)
+
+
 def test_no_instance_that_the_minimum_keeps_is_taken_away(
     aws: LocalAws, function: Function, configured: Callable[..., None]
 ) -> None:
