@@ -203,8 +203,8 @@ pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (V
 /// Starts an instance for a variant at zero, so that the function can leave it. The target is registered again even if its
 /// `MinCapacity` is 1 already, or if somebody has deregistered it: this call makes AWS look at the capacity.
 ///
-/// What a removal by hand waits for is written down first: where that is refused, nothing has changed, and where the rest is
-/// refused, the next event goes on from the note. Only where nothing wakes the variant any more, the instance matters more.
+/// A removal by hand is noted down after that, as the instance matters more: where the note is refused, whoever asked gets
+/// the error, and the next event makes the variant as its tags say.
 pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
     let raised = match &observed.target {
         Some(target) => ScalableTarget {
@@ -218,8 +218,7 @@ pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
     let mut changes = vec![Change::RegisterScalableTarget(raised)];
     let (name, action) = removal_mark();
     if asked == Asked::ByHand && observed.actions.get(&name) != Some(&action) {
-        let place = if observed.can_wake() { 0 } else { changes.len() };
-        changes.insert(place, Change::PutScheduledAction(name, action));
+        changes.push(Change::PutScheduledAction(name, action));
     }
     changes
 }
@@ -472,7 +471,7 @@ mod tests {
     #[test]
     fn a_removal_by_hand_is_written_down_once() {
         let (changes, _) = remove(&shared(), Standing::AtZero, Asked::ByHand);
-        assert_eq!(words(&changes), [REMOVAL_MARK, "register 1"]);
+        assert_eq!(words(&changes), ["register 1", REMOVAL_MARK]);
         let deregistered = Scaling { target: None, policies: BTreeMap::new(), ..configured() };
         let (changes, _) = remove(&deregistered, Standing::AtZero, Asked::ByHand);
         assert_eq!(words(&changes), ["register 1", REMOVAL_MARK], "an action needs a target");

@@ -49,6 +49,7 @@ OPTED_OUT = {f"{PREFIX}enabled": "false"}
 REMOVING = [DEREGISTERED, delete_alarms()]
 REMOVAL_MARK = "scale-to-zero-warm-start..removing"
 LEAVING = [
+    registered(1),
     {
         "change": "put-scheduled-action",
         "scheduledActionName": REMOVAL_MARK,
@@ -56,7 +57,6 @@ LEAVING = [
         "timezone": "UTC",
         "minCapacity": 1,
     },
-    registered(1),
 ]
 
 Start = Callable[..., Function]
