@@ -1,4 +1,4 @@
-//! One invocation: an endpoint is walked, the fleet is swept, or a question is answered. In time, logged and counted.
+//! One invocation: it walks an endpoint, sweeps all of them, or answers a question. It ends in time, and is logged and counted.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

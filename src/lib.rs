@@ -2,14 +2,14 @@
 //! tags.
 //!
 //! ```text
-//! main ─► handler ─► aws ─► reconcile ◄─ payload, config
-//!             └─► answer, metrics, telemetry, error
+//! main ─► handler ─► walk, sweep ─► aws ─► reconcile ◄─ payload, config, simulate
+//!                        └─► answer, metrics, telemetry, error
 //! ```
 //!
 //! [`reconcile`] is the pure core: values in, a plan out. [`aws`] is the shell: it reads what AWS says and makes the
-//! changes of a plan. [`handler`] alone sees both. What is deliberately absent: no trait over the AWS clients (the seam is
-//! the plan, which is data), no state of our own (AWS and the tags are the state), and nothing of an event is believed
-//! but the endpoint's name.
+//! changes of a plan. Only the handler and what it calls see both. Deliberately absent are a trait over the AWS clients (the seam
+//! is the plan, which is data) and a state of our own (AWS and the tags are the state). Nothing of an event is believed but the
+//! endpoint's name.
 
 pub mod advise;
 pub mod answer;
