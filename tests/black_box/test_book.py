@@ -376,14 +376,6 @@ def test_the_outputs_are_those_of_the_template() -> None:
 # Commands.
 
 
-def test_every_make_target_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", BOOK, re.MULTILINE))
-
-    assert {"demo", "deploy", "help", "test"} <= named
-    assert named <= targets
-
-
 @pytest.mark.parametrize("block", shell_blocks(), ids=lambda block: block.split("\n")[0])
 def test_the_shell_understands_every_block(block: str) -> None:
     parsed = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
