@@ -203,8 +203,8 @@ pub(super) fn remove(observed: &Scaling, standing: Standing, asked: Asked) -> (V
 /// Starts an instance for a variant at zero, so that the function can leave it. The target is registered again even if its
 /// `MinCapacity` is 1 already, or if somebody has deregistered it: this call makes AWS look at the capacity.
 ///
-/// A removal by hand is noted down after that, as the instance matters more: where the note is refused, whoever asked gets
-/// the error, and the next event makes the variant as its tags say.
+/// A removal by hand is noted down after that, because the instance matters more. If AWS refuses the note, the caller gets the
+/// error, and the next event makes the variant as its tags say.
 pub(super) fn raise(observed: &Scaling, asked: Asked) -> Vec<Change> {
     let raised = match &observed.target {
         Some(target) => ScalableTarget {
