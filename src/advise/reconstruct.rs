@@ -8,7 +8,7 @@ use super::{COURSE_STEP, Course, History, Refusal, Series};
 
 /// More requests than this aren't replayed: of a busier endpoint only the last days are, so that memory and time stay
 /// within those of the function.
-const MOST_REQUESTS: usize = 250_000;
+const MOST_REQUESTS: usize = 100_000;
 
 /// CloudWatch may still lack the last minutes.
 const MINUTES_LATE: usize = 10;
