@@ -113,7 +113,7 @@ docs: STEPS := 3
 docs: EXECUTABLE_STEP := 2
 docs: $(VENV)/.local-stamp executable ## Write the answers in the book anew, as the executable gives them
 	$(call step,3,Blocks of the book (seconds))
-	@WRITE_BOOK=1 cargo test $(CORE) --quiet --test settings the_documents_show
+	@WRITE_BOOK=1 cargo test $(CORE) --quiet --test tables the_documents_show
 	@WRITE_BOOK=1 EXECUTABLE=$(EXECUTABLE) $(PYTHON) -m pytest tests/black_box/test_book.py --quiet \
 		-k "executable_answers or executable_writes or demo_prints"
 

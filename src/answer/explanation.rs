@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::changes::change_code;
 use super::state::last_action;
 use crate::reconcile::{
-    About, AlarmKind, AlarmReading, AlarmState, Endpoint, Facts, Finding, FindingCode, ForeignKind, Inference,
-    PolicyName, Scaling, ScalingPolicy, VariantName, Wish, explain, ladder_in_words, last_scaled, pending_changes,
+    AlarmKind, AlarmReading, AlarmState, Endpoint, Facts, Finding, ForeignKind, Inference, PolicyName, Scaling,
+    ScalingPolicy, VariantName, Wish, explain, ladder_in_words, last_scaled, pending_changes,
 };
 
 /// What was found about one endpoint.
@@ -20,67 +20,6 @@ pub struct Explanation {
     found: Value,
 }
 
-/// The fixed code of a finding.
-#[must_use]
-pub fn finding_code(code: FindingCode) -> &'static str {
-    match code {
-        FindingCode::NotFound => "not-found",
-        FindingCode::Deleting => "deleting",
-        FindingCode::Serverless => "serverless",
-        FindingCode::ManagedInstanceScaling => "managed-instance-scaling",
-        FindingCode::NotAsync => "not-async",
-        FindingCode::BurstableInstance => "burstable-instance",
-        FindingCode::OptedOut => "opted-out",
-        FindingCode::NotManaged => "not-managed",
-        FindingCode::Removing => "removing",
-        FindingCode::EndpointFailed => "endpoint-failed",
-        FindingCode::InvalidTags => "invalid-tags",
-        FindingCode::Conflict => "conflict",
-        FindingCode::UpdateFailed => "update-failed",
-        FindingCode::NoCapacity => "no-capacity",
-        FindingCode::Quota => "quota",
-        FindingCode::Updating => "updating",
-        FindingCode::NotConfigured => "not-configured",
-        FindingCode::Paused => "paused",
-        FindingCode::WakeStuck => "wake-stuck",
-        FindingCode::ScalingFailed => "scaling-failed",
-        FindingCode::BelowMinCapacity => "below-min-capacity",
-        FindingCode::WakeMissing => "wake-missing",
-        FindingCode::SleepMissing => "sleep-missing",
-        FindingCode::TrackingAlarmMissing => "tracking-alarm-missing",
-        FindingCode::AlarmWithoutAction => "alarm-without-action",
-        FindingCode::LadderWithoutEffect => "ladder-without-effect",
-        FindingCode::WorkUnseen => "work-unseen",
-        FindingCode::WakeOff => "wake-off",
-        FindingCode::AtMaxCapacity => "at-max-capacity",
-        FindingCode::Drift => "drift",
-        FindingCode::MinCapacity => "min-capacity",
-        FindingCode::WarmHours => "warm-hours",
-        FindingCode::Backlog => "backlog",
-        FindingCode::Completions => "completions",
-        FindingCode::GpuUse => "gpu-use",
-        FindingCode::InsufficientData => "insufficient-data",
-        FindingCode::IdleTimeout => "idle-timeout",
-        FindingCode::TargetTracking => "target-tracking",
-        FindingCode::Starting => "starting",
-        FindingCode::Waking => "waking",
-        FindingCode::WakeAlarmNew => "wake-alarm-new",
-        FindingCode::InstancesMiscounted => "instances-miscounted",
-        FindingCode::Unreadable => "unreadable",
-        FindingCode::AllWell => "all-well",
-    }
-}
-
-/// The fixed word for the question that a finding answers.
-fn about_word(about: About) -> &'static str {
-    match about {
-        About::Sleep => "sleep",
-        About::Wake => "wake",
-        About::Change => "change",
-        About::All => "all",
-    }
-}
-
 impl Explanation {
     #[must_use]
     pub fn new(facts: &Facts) -> Self {
@@ -89,7 +28,7 @@ impl Explanation {
 
     /// The codes of the findings, the most important first.
     pub fn codes(&self) -> impl Iterator<Item = &'static str> {
-        self.findings.iter().map(|finding| finding_code(finding.code))
+        self.findings.iter().map(|finding| finding.code.kind().name)
     }
 
     pub(crate) fn add_to(&self, answer: &mut Value) {
@@ -108,8 +47,8 @@ fn summary(finding: &Finding) -> String {
 
 fn finding(finding: &Finding) -> Value {
     let mut json = json!({
-        "code": finding_code(finding.code),
-        "about": about_word(finding.about),
+        "code": finding.code.kind().name,
+        "about": finding.about.as_str(),
         "sentence": finding.sentence,
     });
     if let Some(tag) = &finding.tag {

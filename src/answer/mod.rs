@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub use self::advice::Advised;
 pub use self::changes::change_code;
 pub use self::endpoint::{Answer, Outcome, reason_code};
-pub use self::explanation::{Explanation, finding_code};
+pub use self::explanation::Explanation;
 pub use self::fleet::FleetAnswer;
 pub use self::reading::ReadingCost;
 pub use self::savings::SavingsReport;

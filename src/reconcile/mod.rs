@@ -36,9 +36,9 @@ pub use by_hand::{ByHand, Wanted, Work, at_work, by_hand, cannot_wake};
 pub use desired::{BACKLOG_METRIC, METRIC_PERIOD, desired, desired_beside, ladder_in_words};
 pub use endpoint::{DEFAULT_PUBLISH_FREQUENCY, Endpoint, EndpointStatus, Hosting, Inference, Tags, Variant};
 pub use explain::{
-    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, Facts, Finding, FindingCode, Minute, Readings, Sign,
-    Unreadable, WHAT_COMPONENTS_NEED, backlog_metric, backlog_window, clock, explain, pending_changes,
-    way_to_another_instance_type,
+    About, AlarmReading, AlarmRole, AlarmState, BacklogSize, FINDINGS, Facts, Finding, FindingCode, FindingKind,
+    Minute, Readings, Sign, Unreadable, WHAT_COMPONENTS_NEED, backlog_metric, backlog_window, clock, explain,
+    pending_changes, way_to_another_instance_type,
 };
 pub use names::{
     ALARM_PREFIX, AlarmKind, EndpointName, PolicyName, VariantName, alarm_name, is_owned_action, owned_alarm,

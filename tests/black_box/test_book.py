@@ -310,15 +310,6 @@ def test_the_refusals_of_advice_are_those_of_the_sources() -> None:
     assert [plain(row[0]) for row in table("refusals")] == arms("advise", "as_str")
 
 
-def test_the_findings_are_those_of_the_sources() -> None:
-    assert [plain(row[0]) for row in table("findings")] == arms("answer", "finding_code")
-
-
-def test_a_finding_is_about_what_the_sources_know() -> None:
-    words = {word for row in table("findings") for word in row[1].split(", ")}
-    assert words == set(arms("answer", "about_word"))
-
-
 def test_every_change_is_named() -> None:
     for change in arms("answer", "change_code"):
         assert f"`{change}`" in BOOK

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from book import plain, table
-from sources import arms
 from support import (
     CONFIGURING,
     ENABLED,
@@ -1040,7 +1039,7 @@ def test_a_situation_has_its_findings(world: World, name: str) -> None:
 
 
 def test_every_code_has_a_situation() -> None:
-    assert {case.of or name for name, case in CASES.items()} == set(arms("answer", "finding_code"))
+    assert {case.of or name for name, case in CASES.items()} == {plain(row[0]) for row in table("findings")}
 
 
 def test_a_finding_answers_the_questions_that_the_book_says() -> None:
@@ -1062,7 +1061,7 @@ def test_findings_come_in_the_order_of_the_codes(world: World) -> None:
 
     codes = [finding["code"] for finding in answered["findings"]]
     assert codes == ["paused", "drift", "min-capacity", "backlog"]
-    order = arms("answer", "finding_code")
+    order = [plain(row[0]) for row in table("findings")]
     assert codes == sorted(codes, key=order.index)
     assert answered["summary"] == (
         "Variant AllTraffic is paused: scaling in is suspended, so no instance is taken away. No tag asks "

@@ -9,6 +9,7 @@ mod readings;
 mod signs;
 mod sleeping;
 mod status;
+mod table;
 mod variant;
 mod waking;
 
@@ -27,6 +28,7 @@ pub use self::finding::{About, Finding, FindingCode, clock};
 pub use self::readings::{AlarmReading, AlarmRole, AlarmState, BacklogSize, Readings, Unreadable, backlog_window};
 pub use self::signs::{Minute, Sign, backlog_metric};
 pub use self::status::{WHAT_COMPONENTS_NEED, way_to_another_instance_type};
+pub use self::table::{FINDINGS, FindingKind};
 
 use self::variant::VariantFacts;
 

@@ -1,12 +1,12 @@
-//! The table of settings against all that shows or deploys it: the tables of the documents and the parameters of the
-//! template. `WRITE_BOOK=1` has the rows of the documents written anew; `make docs` does so.
+//! The tables of the core, of settings and of findings, against all that shows or deploys them: the tables of the documents
+//! and the parameters of the template. `WRITE_BOOK=1` has the rows of the documents written anew; `make docs` does so.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on had better stop where it stands")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use sagemaker_scale_to_zero::reconcile::{SETTINGS, Setting};
+use sagemaker_scale_to_zero::reconcile::{About, FINDINGS, FindingKind, SETTINGS, Setting};
 
 fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -61,6 +61,18 @@ fn the_documents_show_the_table_of_settings() {
     let wanted: Vec<String> = SETTINGS.iter().filter(is_listed).map(short_row).collect();
     assert!(wanted.len() >= 10, "the README lists {} settings", wanted.len());
     hold("README.md", mark, &wanted);
+}
+
+/// The row of a finding.
+fn row_of_finding(kind: &FindingKind) -> String {
+    let about: Vec<&str> = kind.about.iter().map(|about| About::as_str(*about)).collect();
+    format!("| `{}` | {} | {} |", kind.name, about.join(", "), kind.meaning)
+}
+
+#[test]
+fn the_documents_show_the_table_of_findings() {
+    let wanted: Vec<String> = FINDINGS.iter().map(row_of_finding).collect();
+    hold("docs/why-it-does-not-sleep.md", "<!-- table: findings -->", &wanted);
 }
 
 /// The lines of the template below this one that are indented deeper.
