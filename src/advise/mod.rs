@@ -7,6 +7,7 @@
 //! ```
 
 mod candidates;
+mod likeliest;
 mod reconstruct;
 mod replay;
 mod seen;
@@ -16,9 +17,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::reconcile::{Rules, Tags};
-use crate::simulate::{AtZero, Contest, Leaving, LowAlarm, Repeated, Sampling, Trace, World};
+use crate::simulate::{Sampling, World};
 
-use candidates::Candidate;
+use likeliest::{Measured, likeliest, worlds};
 use reconstruct::Reconstructed;
 use replay::Replay;
 
@@ -245,128 +246,6 @@ fn check_window(history: &History) -> Result<(), (Refusal, String)> {
         return Err((Refusal::Gaps, format!("{gaps} of {minutes} minutes have neither a backlog nor an instance")));
     }
     Ok(())
-}
-
-/// As AWS documents it, with what is known of this endpoint: the likeliest first, and those that its metrics don't rule out.
-fn worlds(history: &History, question: &Question<'_>) -> Vec<World> {
-    let defaults = World::default();
-    let at_zero = if seen::backlog_at_zero(history) { defaults.at_zero } else { AtZero::Nothing };
-    let known = World {
-        at_zero,
-        concurrency: question.concurrency.unwrap_or(defaults.concurrency).max(1),
-        starting: median(&history.starts).unwrap_or(defaults.starting),
-        ..defaults
-    };
-    let queues: Vec<(Sampling, bool)> = match seen::in_flight(history) {
-        _ if seen::each_request(history) => vec![(Sampling::Continuous, true)],
-        // Looked at all the time, each request would show.
-        Some(true) => vec![(Sampling::Once, true)],
-        Some(false) => vec![(Sampling::Once, false), (Sampling::Continuous, false)],
-        None => vec![(Sampling::Once, true), (Sampling::Once, false), (Sampling::Continuous, false)],
-    };
-    let of_queue = |(sampling, backlog_counts_in_flight): &(Sampling, bool)| World {
-        sampling: *sampling,
-        backlog_counts_in_flight: *backlog_counts_in_flight,
-        ..known
-    };
-    queues.iter().map(of_queue).collect()
-}
-
-/// What CloudWatch has, to compare a replay with.
-#[derive(Debug)]
-struct Measured {
-    /// Of each minute.
-    instances: Vec<f64>,
-    mean_wait: Duration,
-}
-
-impl Measured {
-    fn of(history: &History, first_minute: usize) -> Self {
-        let minutes = first_minute..history.minutes;
-        let instances = minutes.map(|minute| reconstruct::instances(history, minute)).collect();
-        Self { instances, mean_wait: reconstruct::mean_wait(history, first_minute) }
-    }
-
-    fn instance_hours(&self) -> f64 {
-        self.instances.iter().sum::<f64>() / 60.0
-    }
-
-    /// How far a replay is from it: by the instances of each minute, and by the waits, each as a share.
-    fn distance(&self, replay: &Replay) -> f64 {
-        let replayed = replay.running.iter().copied().map(f64::from).chain(std::iter::repeat(0.0));
-        let off: f64 = self.instances.iter().zip(replayed).map(|(there, replayed)| (there - replayed).abs()).sum();
-        let wait = replay.mean_wait.abs_diff(self.mean_wait).as_secs_f64() / self.mean_wait.as_secs_f64().max(60.0);
-        off / 60.0 / self.instance_hours().max(1.0) + wait
-    }
-}
-
-/// What AWS leaves open and the metrics don't show is taken to be as it fits this endpoint's own minutes and waits best, one
-/// question after the other.
-fn likeliest(
-    in_force: &Candidate,
-    trace: &Trace,
-    worlds: &[World],
-    measured: &Measured,
-) -> Result<(World, Replay), String> {
-    let mut best: Option<(World, Replay, f64)> = None;
-    let mut ask = |world: World, best: &mut Option<(World, Replay, f64)>| -> Result<(), String> {
-        let replay = Replay::of(in_force, trace, &world)?;
-        let distance = measured.distance(&replay);
-        if best.as_ref().is_none_or(|(_, _, closest)| distance < MUCH_NEARER * closest) {
-            *best = Some((world, replay, distance));
-        }
-        Ok(())
-    };
-    for world in worlds {
-        ask(*world, &mut best)?;
-    }
-    // Twice, as an answer may fit better once another one does; not at all where a replay takes its time.
-    let questions = if trace.requests.len() > MOST_TO_FIT { Vec::new() } else { open_questions().to_vec() };
-    let again = questions.len().min(3);
-    for answers in questions.iter().chain(&questions[..again]) {
-        let Some(was) = best.as_ref().map(|(world, ..)| *world) else { break };
-        for other in answers.iter().map(|answer| answer(was)).filter(|other| *other != was) {
-            ask(other, &mut best)?;
-        }
-        // The kind of queue may, too.
-        let Some(was) = best.as_ref().map(|(world, ..)| *world) else { break };
-        for world in worlds {
-            let queue = (world.sampling, world.backlog_counts_in_flight);
-            if queue != (was.sampling, was.backlog_counts_in_flight) {
-                let other = World { sampling: queue.0, backlog_counts_in_flight: queue.1, ..was };
-                ask(other, &mut best)?;
-            }
-        }
-    }
-    best.map(|(world, replay, _)| (world, replay)).ok_or_else(|| "there is no world to replay in".to_owned())
-}
-
-/// With more requests only what the metrics show is gone by, so that time stays within that of the function.
-const MOST_TO_FIT: usize = 30_000;
-
-/// An answer that AWS doesn't document must bring the replay so much nearer.
-const MUCH_NEARER: f64 = 0.95;
-
-type Answer = fn(World) -> World;
-
-/// What AWS leaves open and shows in hours or waits, each with its answers.
-fn open_questions() -> [Vec<Answer>; 6] {
-    [
-        vec![|it| World { low_alarm: LowAlarm::ThreeMinutes, ..it }],
-        vec![|it| World { at_zero: without_per_instance(it), ..it }],
-        vec![
-            |it| World { metric_delay: Duration::from_mins(1), ..it },
-            |it| World { metric_delay: Duration::from_secs(90), ..it },
-            |it| World { metric_delay: Duration::from_mins(2), ..it },
-        ],
-        vec![|it| World { contest: Contest::EachInTurn, ..it }],
-        vec![|it| World { repeated: Repeated::OfTheTransition, ..it }],
-        vec![|it| World { leaving: Leaving::Idlest, ..it }],
-    ]
-}
-
-fn without_per_instance(world: World) -> AtZero {
-    if world.at_zero == AtZero::All { AtZero::WithoutPerInstance } else { world.at_zero }
 }
 
 fn median(times: &[Duration]) -> Option<Duration> {
