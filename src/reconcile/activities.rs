@@ -374,6 +374,22 @@ mod tests {
     }
 
     #[test]
+    fn orders_that_came_to_nothing_hide_the_others_where_no_other_is_there() {
+        let failed = order(10, 1, MINIMUM, ActivityStatus::Failed, None);
+        let under_way = order(11, 1, MINIMUM, ActivityStatus::InProgress, None);
+        for (activities, want) in [
+            (vec![], false),
+            (vec![note(9, "nightly")], false),
+            (vec![failed.clone()], true),
+            (vec![failed.clone(), under_way, note(9, "nightly")], true),
+            (vec![failed, done(1, 1, MINIMUM, 60)], false),
+            (vec![done(1, 1, MINIMUM, 60)], false),
+        ] {
+            assert_eq!(hide_what_was_fulfilled(&activities), want, "{activities:?}");
+        }
+    }
+
+    #[test]
     fn only_the_message_of_a_failure_is_a_refusal() {
         for (status, want) in [
             (ActivityStatus::Failed, true),

@@ -313,4 +313,21 @@ mod tests {
         );
         assert!(!longer.starts_with(&names().0.alarm_prefix()));
     }
+
+    #[test]
+    fn an_action_of_warm_hours_is_known_by_its_name_and_label() {
+        for (name, label, is_start, is_owned) in [
+            ("scale-to-zero-warm-start", Some(""), true, true),
+            ("scale-to-zero-warm-end", Some(""), false, true),
+            ("scale-to-zero-warm-start.office", Some("office"), true, true),
+            ("scale-to-zero-warm-end.office", Some("office"), false, true),
+            (REMOVAL_MARK, None, false, true),
+            ("scale-to-zero-warm-starting", None, false, false),
+            ("nightly", None, false, false),
+            ("", None, false, false),
+        ] {
+            let found = (warm_label(name), is_warm_start(name), is_owned_action(name));
+            assert_eq!(found, (label, is_start, is_owned), "{name}");
+        }
+    }
 }

@@ -273,6 +273,7 @@ fn a_default_maximum_never_cuts_instances_off_or_changes_anothers_bound() {
         (6, Scaling::default(), takeover, Some("runs 6 instances: the default of 5 would cut them down at once")),
         (6, Scaling::default(), tagged, None),
         (1, bound(5), takeover, None),
+        (1, Scaling { target: Some(target(1, 5)), ..Scaling::default() }, takeover, None),
         (1, bound(4), takeover, Some("has the MaxCapacity 4: the default of 5 would change it")),
         (1, bound(6), takeover, Some("has the MaxCapacity 6: the default of 5 would change it")),
         (1, bound(6), tagged, None),

@@ -168,6 +168,41 @@ fn a_state_is_as_old_as_what_made_it() {
 }
 
 #[test]
+fn failures_hide_since_when_it_is_awake() {
+    let failed = activity(100, 3, ActivityStatus::Failed, Some(0));
+    let since = |activities: &[ScalingActivity]| {
+        variant_state(&counting(2, 2), State::Awake, Some(at(500)), activities, None, at(101)).since
+    };
+    assert_eq!(since(&[failed.clone()]), None, "each attempt may have changed the endpoint");
+    assert_eq!(since(&[failed, done(50, 3)]), Some(at(500)), "by other hands");
+    assert_eq!(since(&[]), Some(at(500)));
+}
+
+#[test]
+fn who_scaled_last_is_told() {
+    let last = |desired, activities: &[ScalingActivity], modified| {
+        variant_state(&counting(desired, desired), State::Awake, modified, activities, None, at(900)).last
+    };
+    let woken = done(100, 1);
+    let Some(Scaled::ByActivity { activity, .. }) = last(1, &[woken.clone()], Some(at(500))) else { panic!() };
+    assert_eq!(activity, woken);
+    let elsewise = |minute| Some(Scaled::Elsewise { since: at(minute) });
+    assert_eq!(last(3, &[woken.clone()], Some(at(500))), elsewise(500));
+    assert_eq!(last(3, &[woken.clone()], Some(at(50))), elsewise(105), "not before the activity ended");
+    assert_eq!(last(3, &[woken], None), elsewise(105));
+    assert_eq!(last(3, &[], Some(at(500))), None);
+}
+
+/// What the tags ask for beside it is for the next look: nobody has asked for it now.
+#[test]
+fn a_wish_that_has_come_true_changes_nothing_else() {
+    let demo = endpoint(1, 1, &[]);
+    let mut drifted = as_tagged(&demo);
+    drifted.alarms.remove(&AlarmKind::Idle);
+    assert_eq!(wished(Wanted::Wake(None), Some(&demo), false, drifted), ByHand::Unchanged(plan(vec![])));
+}
+
+#[test]
 fn what_a_variant_was_before_goes_by_its_activities() {
     let unknown = Before::Unknown;
     let was = Before::Was;

@@ -368,3 +368,43 @@ fn without_a_tag_holds_what_is_documented() {
     };
     assert_eq!(Settings::default(), want);
 }
+
+#[test]
+fn a_key_that_is_no_setting_is_told_which_there_are() {
+    let [(_, problem)] = &problems(&[("scale-to-zero:max-capcity", "2")])[..] else { panic!() };
+    let known = "Known settings: enabled, min-capacity, max-capacity, backlog-per-instance, ";
+    assert!(problem.contains(known) && problem.ends_with("takeover"), "{problem}");
+}
+
+/// Of an endpoint that leaves, too, and of tags that can't be honoured as a whole.
+#[test]
+fn the_minimum_of_the_tags_is_read_whatever_else_they_say() {
+    let of_deployment = Rules { defaults: Settings { min_capacity: 3, ..Settings::default() }, ..rules() };
+    for (pairs, want) in [
+        (&[("scale-to-zero:min-capacity", "2")][..], 2),
+        (&[("scale-to-zero:enabled", "false"), ("scale-to-zero:min-capacity", "2")], 2),
+        (&[("scale-to-zero:max-capcity", "1"), ("scale-to-zero:min-capacity", "4")], 4),
+        (&[("scale-to-zero:min-capacity", "many")], 3),
+        (&[("min-capacity", "2")], 3),
+        (&[], 3),
+    ] {
+        assert_eq!(of_deployment.min_capacity(&tags(pairs)), want, "{pairs:?}");
+    }
+}
+
+#[test]
+fn the_values_of_a_setting_are_told_in_the_words_of_the_documents() {
+    let words = |key: Key| key.setting().kind.in_words();
+    for (key, want) in [
+        (Key::Takeover, "switch"),
+        (Key::Pause, "switch, or `scale-in`"),
+        (Key::MaxCapacity, "integer from 1 to `CapacityLimit`"),
+        (Key::WakeInstances, "`auto`, or integer from 1 to `CapacityLimit`"),
+        (Key::BacklogPerInstance, "number above 0, such as `5` or `0.5`"),
+        (Key::ScaleInCooldown, "duration"),
+        (Key::IdleTimeout, "duration from `1m` to `24h`, in whole minutes, or `none`"),
+        (Key::WarmHours, "`MON-FRI 08:00-18:00 Europe/Berlin`, or `none`"),
+    ] {
+        assert_eq!(words(key), want, "{key:?}");
+    }
+}
