@@ -1,13 +1,15 @@
 //! Which settings are tried.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use crate::reconcile::{
-    EndpointName, Hosting, Key, ScalableTarget, Scaling, Settings, Suspended, Tags, Variant, VariantName, Wish, desired,
+    EndpointName, Hosting, Key, ScalableTarget, Scaling, Settings, Suspended, Tags, Variant, VariantName, WarmWindow,
+    Wish, desired,
 };
 use crate::simulate::Trace;
 
@@ -22,7 +24,7 @@ pub(super) struct Candidate {
 
 const IDLE_TIMEOUTS: [&str; 7] = ["2m", "3m", "5m", "10m", "15m", "30m", "1h"];
 
-/// An hour of the week is busy if it was in so many of its weeks.
+/// An hour of the day is busy if requests came in it on so many days: a fortnight has too few weeks to go by.
 const BUSY_SHARE: f64 = 0.8;
 
 /// Fewer days show no custom.
@@ -63,7 +65,7 @@ pub(super) fn others(question: &Question<'_>, trace: &Trace) -> Vec<Candidate> {
         tried.push(vec![tag(Key::MaxCapacity, &(most / 2).to_string()), default.clone()]);
     }
     tried.push(vec![tag(Key::MaxCapacity, &(most * 2).to_string()), default.clone()]);
-    for window in busy_hours(trace) {
+    for window in busy_hours(trace, &zone(question)) {
         tried.push(vec![tag(Key::WarmHours, &window), default.clone()]);
         tried.push(vec![tag(Key::WarmHours, &window), tag(Key::IdleTimeout, "2m")]);
     }
@@ -109,41 +111,44 @@ fn planned(settings: &Settings, start: Timestamp) -> Scaling {
     desired(&endpoint, &variant, settings, start)
 }
 
-/// Hours of the day, in UTC, in which requests came on nearly every day: of working days, and of all days.
-fn busy_hours(trace: &Trace) -> Vec<String> {
-    let days = trace.until.as_secs() / 86_400;
-    let mut busy = vec![[false; 24]; usize::try_from(days).unwrap_or(0) + 2];
-    let midnight = trace.start.as_second().rem_euclid(86_400);
-    for request in &trace.requests {
-        let second = u64::try_from(midnight).unwrap_or(0) + request.arrives.as_secs();
-        let (day, hour) = (usize::try_from(second / 86_400).ok(), usize::try_from(second % 86_400 / 3600).ok());
-        if let (Some(hours), Some(hour)) = (day.and_then(|day| busy.get_mut(day)), hour) {
+/// The time zone of the endpoint's warm hours, or of those that all endpoints have by default; else nobody has said one.
+pub(super) fn zone(question: &Question<'_>) -> TimeZone {
+    let on = (Key::Enabled.as_str().to_owned(), "true".to_owned());
+    let zone = settings(question, &[on]).and_then(|settings| settings.warm_hours.values().next().map(WarmWindow::zone));
+    zone.filter(|zone| zone.iana_name().is_some()).unwrap_or(TimeZone::UTC)
+}
+
+/// Hours of the day in which requests came on nearly every day: of working days, and of all days.
+pub(super) fn busy_hours(trace: &Trace, zone: &TimeZone) -> Vec<String> {
+    let local = |since: Duration| trace.start.checked_add(since).map(|moment| zone.to_datetime(moment)).ok();
+    let (Some(first), Some(last)) = (local(Duration::ZERO), local(trace.until)) else { return Vec::new() };
+    // The first and the last day may be parts of one.
+    let dates = first.date().series(1.day()).skip(1).take_while(|date| *date < last.date());
+    let mut busy: BTreeMap<Date, [bool; 24]> = dates.map(|date| (date, [false; 24])).collect();
+    for moment in trace.requests.iter().filter_map(|request| local(request.arrives)) {
+        if let (Some(hours), Ok(hour)) = (busy.get_mut(&moment.date()), usize::try_from(moment.hour())) {
             hours[hour] = true;
         }
     }
-    let is_working_day = |day: usize| {
-        let moment = trace.start.checked_add(Duration::from_secs(86_400 * u64::try_from(day).unwrap_or(0)));
-        let weekday = moment.map(|moment| TimeZone::UTC.to_datetime(moment).weekday());
-        !matches!(weekday, Ok(Weekday::Saturday | Weekday::Sunday) | Err(_))
-    };
-    // The first and the last day may be parts of one.
-    let whole = 1..usize::try_from(days).unwrap_or(0);
-    let working: Vec<usize> = whole.clone().filter(|day| is_working_day(*day)).collect();
-    let all: Vec<usize> = whole.collect();
-    let windows = [("MON-FRI", working), ("MON-SUN", all)].into_iter().filter_map(|(name, days)| {
-        let (from, to) = longest_busy(&busy, &days)?;
-        Some(format!("{name} {from:02}:00-{to:02}:00 UTC"))
+    let is_working_day = |date: &Date| !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
+    let working: Vec<[bool; 24]> =
+        busy.iter().filter(|(date, _)| is_working_day(date)).map(|(_, hours)| *hours).collect();
+    let all: Vec<[bool; 24]> = busy.into_values().collect();
+    let name = zone.iana_name().unwrap_or("UTC");
+    let windows = [("MON-FRI", working), ("MON-SUN", all)].into_iter().filter_map(|(days, busy)| {
+        let (from, to) = longest_busy(&busy)?;
+        Some(format!("{days} {from:02}:00-{to:02}:00 {name}"))
     });
     windows.collect()
 }
 
 /// From which hour to which, at least two and not around the clock.
-fn longest_busy(busy: &[[bool; 24]], days: &[usize]) -> Option<(usize, usize)> {
+fn longest_busy(days: &[[bool; 24]]) -> Option<(usize, usize)> {
     if days.len() < FEWEST_DAYS {
         return None;
     }
     let is_busy = |hour: usize| {
-        let count = days.iter().filter(|day| busy[**day][hour]).count();
+        let count = days.iter().filter(|busy| busy[hour]).count();
         super::reconstruct::number(count) >= BUSY_SHARE * super::reconstruct::number(days.len())
     };
     let mut longest = (0, 0);

@@ -341,6 +341,10 @@ fn assumptions(history: &History, question: &Question<'_>, world: &World, first_
     all.push(
         "a container goes on working for 30 s after SIGTERM; requests that aren't done by then are cut off".to_owned(),
     );
+    all.push(format!(
+        "warm hours are tried where requests came in that hour on four of five days, or of five working days, by the clock of {}",
+        candidates::zone(question).iana_name().unwrap_or("UTC")
+    ));
     if first_minute > 0 {
         all.push(format!(
             "only the last {:.1} days are replayed: before that there were more requests than fit",

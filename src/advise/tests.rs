@@ -1,11 +1,8 @@
-use fastrand::Rng;
 use jiff::Timestamp;
 
 use super::*;
 use crate::reconcile::{Statistic, Tags};
-use crate::simulate::{
-    AtZero, MONDAY, Metric, Minute, Request, Sampling, Shape, Standing, Summary, Tally, Trace, Witness, simulate,
-};
+use crate::simulate::{Metric, Minute, Request, Shape, Standing, Summary, Tally, Trace, Witness, simulate};
 
 /// What CloudWatch would have of a run, and what came of it.
 #[derive(Default)]
@@ -71,13 +68,6 @@ fn lived(trace: &Trace, text: &str, world: &World) -> (History, Summary) {
 fn advised(history: &History, text: &str) -> Advice {
     let (rules, tags) = (Rules::default(), tags(text));
     advise(history, &question(&rules, &tags))
-}
-
-fn report(history: &History, text: &str) -> Report {
-    match advised(history, text) {
-        Advice::Advised(report) => report,
-        Advice::Skipped(refusal, why) => panic!("{refusal:?}: {why}"),
-    }
 }
 
 fn of_default() -> History {
@@ -210,4 +200,31 @@ fn money_is_the_hours_at_the_price() {
     let now = &report.rows[0];
     assert!(recommended[0].waited <= now.waited && recommended[0].instance_hours < now.instance_hours * 0.95);
     assert_eq!(report.tags, [("scale-to-zero:idle-timeout".to_owned(), recommended[0].settings[0].1.clone())]);
+}
+
+/// From 08:00 to 18:00 UTC on working days, in winter.
+#[test]
+fn busy_hours_are_those_of_the_clock_that_the_tags_name() {
+    let trace = Shape::OfficeHours.week(0);
+    for (warm, want) in [
+        ("", "MON-FRI 08:00-18:00 UTC"),
+        (", warm-hours=MON 08:00-09:00 Europe/Berlin", "MON-FRI 09:00-19:00 Europe/Berlin"),
+        (", warm-hours.late=SUN 08:00-09:00 America/New_York", "MON-FRI 03:00-13:00 America/New_York"),
+    ] {
+        let (rules, tags) = (Rules::default(), tags(&format!("enabled=true{warm}")));
+        let zone = candidates::zone(&question(&rules, &tags));
+        let fortnight = Trace {
+            until: trace.until * 2,
+            requests: trace
+                .requests
+                .iter()
+                .copied()
+                .chain(
+                    trace.requests.iter().map(|request| Request { arrives: request.arrives + trace.until, ..*request }),
+                )
+                .collect(),
+            ..trace.clone()
+        };
+        assert_eq!(candidates::busy_hours(&fortnight, &zone), [want]);
+    }
 }

@@ -64,6 +64,11 @@ struct Closing {
 }
 
 impl WarmWindow {
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+
     /// Reads `MON-FRI 08:00-18:00 Europe/Berlin`.
     ///
     /// # Errors

@@ -167,8 +167,8 @@ impl Life {
     /// What would really have come of a row's settings.
     fn under(&self, row: &Row) -> Summary {
         let changes: Vec<String> = row.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let changed = |tag: &&str| !row.settings.iter().any(|(key, _)| tag.trim().starts_with(&format!("{key}=")));
-        let kept: Vec<&str> = self.tags.split(',').filter(changed).collect();
+        let is_kept = |tag: &&str| !row.settings.iter().any(|(key, _)| tag.trim().starts_with(&format!("{key}=")));
+        let kept: Vec<&str> = self.tags.split(',').filter(is_kept).collect();
         let settings = parsed(&[kept.join(","), changes.join(",")].join(","));
         let mut tally = Tally::default();
         let outcome = simulate(&planned_in(&settings, &self.world), &self.trace, &self.world, &mut tally).unwrap();
