@@ -1,5 +1,7 @@
 //! Every form of payload, by tables: what it asks for, and what is said of what nobody understands.
 
+#![expect(clippy::unnecessary_wraps, reason = "what a row expects is a result, also where it is always Ok")]
+
 use super::*;
 use crate::reconcile::Manage;
 

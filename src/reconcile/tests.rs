@@ -66,10 +66,12 @@ fn marked() -> Scaling {
     let (changes, _) = remove(&configured(), Standing::AtZero, Asked::ByHand);
     let mut scaling = configured();
     for change in changes {
-        match change {
-            Change::RegisterScalableTarget(target) => scaling.target = Some(target),
-            Change::PutScheduledAction(name, action) => drop(scaling.actions.insert(name, action)),
-            other => panic!("{other:?}"),
+        if let Change::RegisterScalableTarget(target) = change {
+            scaling.target = Some(target);
+        } else if let Change::PutScheduledAction(name, action) = change {
+            scaling.actions.insert(name, action);
+        } else {
+            panic!("{change:?}");
         }
     }
     scaling

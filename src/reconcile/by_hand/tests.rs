@@ -173,7 +173,7 @@ fn failures_hide_since_when_it_is_awake() {
     let since = |activities: &[ScalingActivity]| {
         variant_state(&counting(2, 2), State::Awake, Some(at(500)), activities, None, at(101)).since
     };
-    assert_eq!(since(&[failed.clone()]), None, "each attempt may have changed the endpoint");
+    assert_eq!(since(std::slice::from_ref(&failed)), None, "each attempt may have changed the endpoint");
     assert_eq!(since(&[failed, done(50, 3)]), Some(at(500)), "by other hands");
     assert_eq!(since(&[]), Some(at(500)));
 }
@@ -184,11 +184,13 @@ fn who_scaled_last_is_told() {
         variant_state(&counting(desired, desired), State::Awake, modified, activities, None, at(900)).last
     };
     let woken = done(100, 1);
-    let Some(Scaled::ByActivity { activity, .. }) = last(1, &[woken.clone()], Some(at(500))) else { panic!() };
+    let Some(Scaled::ByActivity { activity, .. }) = last(1, std::slice::from_ref(&woken), Some(at(500))) else {
+        panic!()
+    };
     assert_eq!(activity, woken);
     let elsewise = |minute| Some(Scaled::Elsewise { since: at(minute) });
-    assert_eq!(last(3, &[woken.clone()], Some(at(500))), elsewise(500));
-    assert_eq!(last(3, &[woken.clone()], Some(at(50))), elsewise(105), "not before the activity ended");
+    assert_eq!(last(3, std::slice::from_ref(&woken), Some(at(500))), elsewise(500));
+    assert_eq!(last(3, std::slice::from_ref(&woken), Some(at(50))), elsewise(105), "not before the activity ended");
     assert_eq!(last(3, &[woken], None), elsewise(105));
     assert_eq!(last(3, &[], Some(at(500))), None);
 }

@@ -53,8 +53,8 @@ fn action(min_capacity: i32) -> ScheduledAction {
     ScheduledAction { schedule: "cron(0 8 ? * MON *)".to_owned(), timezone: "UTC".to_owned(), min_capacity }
 }
 
-fn target(min_capacity: i32, suspended: Suspended) -> Option<ScalableTarget> {
-    Some(ScalableTarget { min_capacity, max_capacity: 5, suspended })
+fn target(min_capacity: i32, suspended: Suspended) -> ScalableTarget {
+    ScalableTarget { min_capacity, max_capacity: 5, suspended }
 }
 
 fn foreign() -> BTreeSet<Foreign> {
@@ -94,13 +94,13 @@ fn anything_under_a_name_of_ours_is_ours_and_nothing_else_is() {
         assert_eq!(scaling.has_actions(), what.contains("action"), "{what}");
     }
     assert!(!Scaling::default().has_ours());
-    let anothers = Scaling { target: target(0, Suspended::default()), foreign: foreign(), ..Scaling::default() };
+    let anothers = Scaling { target: Some(target(0, Suspended::default())), foreign: foreign(), ..Scaling::default() };
     assert!(!anothers.has_ours());
 }
 
 fn wakeable(policy: ScalingPolicy, alarm: Alarm) -> Scaling {
     Scaling {
-        target: target(0, Suspended::default()),
+        target: Some(target(0, Suspended::default())),
         policies: BTreeMap::from([(PolicyName::Wake, policy)]),
         alarms: BTreeMap::from([(AlarmKind::Wake, alarm)]),
         ..Scaling::default()
@@ -145,12 +145,12 @@ fn a_variant_can_wake_by_an_alarm_that_fires_at_one_and_a_step_there_that_adds()
         assert!(!scaling.has_a_way_to_wake() && !scaling.can_wake(), "{what}");
     }
     let suspended = Suspended { scale_out: true, ..Suspended::default() };
-    for (what, target) in [("no target", None), ("scaling out is suspended", target(0, suspended))] {
+    for (what, target) in [("no target", None), ("scaling out is suspended", Some(target(0, suspended)))] {
         let scaling = Scaling { target, ..full.clone() };
         assert!(scaling.has_a_way_to_wake() && !scaling.can_wake(), "{what}");
     }
     let all_else_suspended = Suspended { scale_in: true, scheduled: true, scale_out: false };
-    assert!(Scaling { target: target(0, all_else_suspended), ..full }.can_wake());
+    assert!(Scaling { target: Some(target(0, all_else_suspended)), ..full }.can_wake());
 }
 
 #[test]
@@ -192,17 +192,17 @@ fn zero_is_reached_by_the_minimum_or_by_a_schedule_that_lowers_it() {
     let edited = || Strays { actions: BTreeSet::from(["a".to_owned()]), ..Strays::default() };
     for (what, target, actions, strays, want) in [
         ("no target", None, to(0), edited(), false),
-        ("at 0", target(0, none), BTreeMap::new(), Strays::default(), true),
-        ("at 1", target(1, none), BTreeMap::new(), Strays::default(), false),
-        ("lowered to 0", target(1, none), to(0), Strays::default(), true),
-        ("one of two lowers it", target(1, none), two, Strays::default(), true),
-        ("raised to 2", target(1, none), to(2), Strays::default(), false),
-        ("nobody knows what an edited action does", target(1, none), BTreeMap::new(), edited(), true),
-        ("at 0, scaling in is suspended", target(0, no_scale_in), to(0), edited(), false),
-        ("at 0, schedules are suspended", target(0, no_schedule), BTreeMap::new(), Strays::default(), true),
-        ("lowered to 0, but suspended", target(1, no_schedule), to(0), Strays::default(), false),
-        ("edited, but suspended", target(1, no_schedule), BTreeMap::new(), edited(), false),
-        ("scaling out plays no part", target(0, no_scale_out), BTreeMap::new(), Strays::default(), true),
+        ("at 0", Some(target(0, none)), BTreeMap::new(), Strays::default(), true),
+        ("at 1", Some(target(1, none)), BTreeMap::new(), Strays::default(), false),
+        ("lowered to 0", Some(target(1, none)), to(0), Strays::default(), true),
+        ("one of two lowers it", Some(target(1, none)), two, Strays::default(), true),
+        ("raised to 2", Some(target(1, none)), to(2), Strays::default(), false),
+        ("nobody knows what an edited action does", Some(target(1, none)), BTreeMap::new(), edited(), true),
+        ("at 0, scaling in is suspended", Some(target(0, no_scale_in)), to(0), edited(), false),
+        ("at 0, schedules are suspended", Some(target(0, no_schedule)), BTreeMap::new(), Strays::default(), true),
+        ("lowered to 0, but suspended", Some(target(1, no_schedule)), to(0), Strays::default(), false),
+        ("edited, but suspended", Some(target(1, no_schedule)), BTreeMap::new(), edited(), false),
+        ("scaling out plays no part", Some(target(0, no_scale_out)), BTreeMap::new(), Strays::default(), true),
     ] {
         let scaling = Scaling { target, actions, strays, ..Scaling::default() };
         assert_eq!(scaling.may_reach_zero(), want, "{what}");

@@ -1165,3 +1165,9 @@ fn times_are_told_in_few_words() {
     assert_eq!(clock(Timestamp::UNIX_EPOCH + SignedDuration::from_millis(1999)), "1970-01-01T00:00:01Z");
     assert!(REMOVAL_MARK.starts_with("scale-to-zero-"));
 }
+
+#[test]
+fn the_questions_have_fixed_words() {
+    let all = [About::Sleep, About::Wake, About::Change, About::All];
+    assert_eq!(all.map(About::as_str), ["sleep", "wake", "change", "all"]);
+}
