@@ -11,11 +11,11 @@ import json
 import threading
 import uuid
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from local.faults import HANG
 from local.runtime import Function
-from local.server import Answer, Request, Server
+from local.server import Answer, Request, Served, Server
 
 STACK_ID = (
     "arn:aws:cloudformation:eu-west-1:123456789012:stack/sagemaker-scale-to-zero/"
@@ -30,7 +30,7 @@ _SIGNATURE = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=7199&X-Amz-Signatu
 Json = dict[str, Any]
 
 
-class Stack:
+class Stack(Served):
     """A stack of the template, while the `with` block runs.
 
     physical_id  of the custom resource, once CloudFormation has been told one
@@ -51,15 +51,11 @@ class Stack:
         self.puts = 0
         self.violations: list[str] = []
 
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        self._server.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
         if error is None:
             assert self.violations == []
 

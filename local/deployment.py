@@ -13,15 +13,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from local.aws import LocalAws
 from local.cloudformation import Stack
 from local.runtime import Function
-from local.server import Answer, Request, Server
+from local.server import Answer, Request, Served, Server
 
 Json = dict[str, Any]
 # A part of a template without its intrinsic functions, by the values of the parameters.
@@ -45,26 +44,13 @@ class Deployed:
     pending: dict[str, str] = field(default_factory=dict)
 
 
-class Deployments:
+class Deployments(Served):
     """Serves the local AWS and CloudFormation while the `with` block runs; `stacks` are by name."""
 
     def __init__(self, aws: LocalAws, resolve: Resolve) -> None:
         self._aws, self._resolve = aws, resolve
         self._server = Server(self._answer)
         self.stacks: dict[str, Deployed] = {}
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self._server.address}"
 
     def _answer(self, request: Request) -> Answer | None:
         asked = {name: values[0] for name, values in parse_qs(request.body.decode("latin-1")).items()}

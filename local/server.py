@@ -98,3 +98,22 @@ class Server:
     ) -> None:
         self._listener.shutdown()
         self._listener.server_close()
+
+
+class Served:
+    """What its `_server` answers for, at an address of its own while the `with` block runs."""
+
+    _server: Server
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._server.address}"
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.__exit__(kind, error, trace)

@@ -69,3 +69,13 @@ def test_a_room_says_in_its_first_lines_what_may_be_in_it(room: str) -> None:
     docstring = ast.get_docstring(ast.parse((ROOT / "tools" / room / "__init__.py").read_text()))
     assert docstring
     assert "belong" in docstring
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests" / "black_box").glob("test_*.py")), ids=lambda path: path.stem
+)
+def test_a_file_of_tests_says_first_which_promise_it_holds(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text())) or ""
+    first = said.split("\n")[0]
+    assert len(first.split()) >= 8, f"{path.name} says {first!r}"
+    assert first[0].isupper() or first.startswith(("`", "template.yaml"))

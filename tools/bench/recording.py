@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import http.client
 import threading
-from types import TracebackType
-from typing import Self
 
-from local.server import Answer, Request, Server
+from local.server import Answer, Request, Served, Server
 
 Key = tuple[str, str, bytes]
 Recording = dict[Key, Answer]
@@ -20,7 +18,7 @@ Recording = dict[Key, Answer]
 _HOP_BY_HOP = ("connection", "content-length", "transfer-encoding", "date", "server")
 
 
-class Recorder:
+class Recorder(Served):
     """A proxy in front of the local AWS that keeps what passes through; serves in a `with` block."""
 
     def __init__(self, aws_url: str) -> None:
@@ -28,19 +26,6 @@ class Recorder:
         self._aws = aws_url.removeprefix("http://")
         self._connections = threading.local()
         self._server = Server(self._forward)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self._server.address}"
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
 
     def _forward(self, request: Request) -> Answer:
         if not hasattr(self._connections, "aws"):

@@ -21,7 +21,7 @@ import cbor2
 from botocore.config import Config
 
 from local.runtime import Function
-from local.server import Answer, Request, Server
+from local.server import Answer, Request, Served, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ class Emulator:
             yield function
 
 
-class SmallPages:
+class SmallPages(Served):
     """Stands before the emulator, asks for small pages whatever the function asks for, and counts the calls.
 
     A request that is changed no longer fits its signature, so the emulator behind it must not verify them.
@@ -137,19 +137,6 @@ class SmallPages:
         self._server = Server(self._forward)
         self._lock = threading.Lock()
         self.calls: Counter[str] = Counter()
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self._server.address}"
 
     def _forward(self, request: Request) -> Answer:
         operation = operation_of(request)
