@@ -368,6 +368,7 @@ def test_a_removal_of_all_hands_on_what_fails_as_well(
 # The time of a batch.
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("hanging", [0, 2, 4])
 def test_a_message_that_hangs_takes_no_time_from_the_others(
     aws: LocalAws, function: Function, queue: WorkQueue, hanging: int

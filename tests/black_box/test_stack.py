@@ -447,6 +447,7 @@ def test_an_answer_that_is_not_taken_at_once_is_sent_again(
     assert stack.puts == 3
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     ("refusal", "what"),
     [

@@ -445,7 +445,7 @@ def test_the_code_may_do_what_it_calls_and_nothing_else() -> None:
 
 def test_the_code_calls_what_it_names_in_its_errors() -> None:
     named = set()
-    for path in [*(ROOT / "src" / "aws").glob("*.rs"), ROOT / "src" / "check.rs"]:
+    for path in [*(ROOT / "src" / "aws").rglob("*.rs"), ROOT / "src" / "check.rs"]:
         named |= set(
             re.findall(
                 r'"((?:Add|Delete|Deregister|Describe|Get|List|Put|Register|Send|Tag|Update)[A-Z]\w+)"',
