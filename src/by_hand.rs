@@ -9,6 +9,7 @@ use crate::aws::{Aws, Observed, Standing};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::handler::Function;
+use crate::payload::Verb;
 use crate::reconcile::{
     ByHand, Change, Endpoint, EndpointName, EndpointStatus, Hints, Key, Pause, SkipReason, State, Tags, Unreadable,
     VariantPlan, Wanted, Wish, at_work, by_hand, cannot_wake, ineligible, variant_state,
@@ -115,6 +116,7 @@ impl Function {
     ) -> Result<Answer, Error> {
         let aws = &self.aws;
         let mut observed = self.observe_whole(name).await?;
+        self.leave_what_stays_lost(&mut observed, Verb::Apply);
         observed.tags_along = self.tags_along(&observed);
         let endpoint = observed.endpoint.as_ref();
         let rules = &self.config.rules;

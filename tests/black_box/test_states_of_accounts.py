@@ -552,6 +552,7 @@ def test_target_tracking_that_lost_its_alarms_is_put_once_and_not_for_ever(
     assert function.invoke(plan()) == answer("planned", put)
     assert function.invoke(state_change()) == answer("configured", put)
     settled(aws, function)
+    assert function.invoke({"action": "wake", "endpoint": "demo"})["outcome"] == "unchanged"
     assert start_function(**WITHOUT_STATUS_TAG).invoke(state_change()) == answer("configured", put)
 
     aws.amendments = {}
