@@ -186,7 +186,12 @@ impl Account {
         } else if !asleep {
             return decision;
         }
-        self.invoke(Request::Event, usize::MAX, &check)
+        let decision = self.invoke(Request::Event, usize::MAX, &check);
+        // A removal that another variant had begun: this one's instance has an event of its own, too.
+        if matches!(decision, Decision::Remove(_, Removal::AwaitsInstance)) {
+            return self.invoke(Request::Event, usize::MAX, &check);
+        }
+        decision
     }
 
     /// One write, as AWS would do it or refuse it.
