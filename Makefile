@@ -150,7 +150,7 @@ MUTANTS := target/mutants-tool/bin/cargo-mutants
 .PHONY: mutants
 mutants: STEPS := 2
 mutants: $(MUTANTS) $(VENV)/.created ## Break the core on purpose, and list what no Rust test notices; FILE=src/… for one file
-	$(call step,2,Mutants (about an hour for all of the core; minutes for a FILE))
+	$(call step,2,Mutants (hours for all of the core; minutes for a FILE))
 	@nice $(PYTHON) -m tools.mutants $(MUTANTS) $(if $(FILE),--file $(FILE))
 
 $(MUTANTS):
