@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import ENABLED, NOTHING, Json, failure, skipped, state_change, tags, written
+from support import ENABLED, NOTHING, Json, autoscaling, failure, skipped, state_change, tags, written
 
 from local.aws import LocalAws
 from local.faults import Fault
@@ -237,15 +237,27 @@ def test_another_refusal_of_an_action_is_a_failure(aws: LocalAws, function: Func
     assert failure(function, state_change()).error_type in ("AccessDenied", "LimitExceeded")
 
 
-def test_a_policy_with_another_arn_takes_its_alarm_along(aws: LocalAws, function: Function) -> None:
-    """Only the wake policy has drifted; its alarm is as it should be, but for the policy that it drives."""
-    aws.create_endpoint("demo", tags=tags(wake_instances="1"))
+@pytest.mark.parametrize("kind", ["wake", "spare", "idle"])
+def test_a_policy_with_another_arn_takes_its_alarm_along(
+    aws: LocalAws, function: Function, kind: str
+) -> None:
+    """Only the policy has drifted; its alarm is as it should be, but for the policy that it drives."""
+    aws.create_endpoint("demo", tags=ENABLED)
     function.invoke(state_change())
-    aws.retag("demo", tags(wake_instances="2"))
-    moved = "arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:moved:policyName/scale-to-zero-wake"
+    name = f"scale-to-zero-{kind}"
+    found = autoscaling(aws, "describe_scaling_policies", PolicyNames=[name])["ScalingPolicies"][0]
+    steps = {**found["StepScalingPolicyConfiguration"], "Cooldown": 7}
+    autoscaling(
+        aws,
+        "put_scaling_policy",
+        PolicyName=name,
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration=steps,
+    )
+    moved = f"arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:moved:policyName/{name}"
     aws.amendments = {
-        "PutScalingPolicy": lambda found: (
-            {**found, "PolicyARN": moved} if found["PolicyARN"].endswith("wake") else found
+        "PutScalingPolicy": lambda put: (
+            {**put, "PolicyARN": moved} if put["PolicyARN"].endswith(kind) else put
         )
     }
     aws.clear_calls()
@@ -253,7 +265,9 @@ def test_a_policy_with_another_arn_takes_its_alarm_along(aws: LocalAws, function
     function.invoke(state_change())
 
     put = [call.params for call in aws.calls if call.operation == "PutMetricAlarm"]
-    assert moved in [action for alarm in put for action in alarm["AlarmActions"]]
+    driven = ["ladder", "wake"] if kind == "wake" else [kind]
+    assert sorted(alarm["AlarmName"].rsplit("/")[-1] for alarm in put) == driven
+    assert all(moved in alarm["AlarmActions"] for alarm in put)
 
 
 MANAGED = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 4}
