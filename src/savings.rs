@@ -194,10 +194,13 @@ pub fn row(window: Window, subject: Subject, hours: &Hours, price: Option<Price>
     Row { endpoint: subject.name, standing, instance_type: subject.instance_type, usage, price, notes }
 }
 
-/// Whether a metric of which this is a value counts something.
+/// More samples or requests than any endpoint has in an hour.
+const MOST_IN_AN_HOUR: f64 = 1e9;
+
+/// Whether this can be the number of samples or requests of an hour.
 #[must_use]
 pub fn is_count(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
+    (0.0..=MOST_IN_AN_HOUR).contains(&value)
 }
 
 /// A count that CloudWatch gave as a number with decimals.

@@ -96,6 +96,52 @@ def test_what_publishes_nothing_has_a_reason_and_no_number(aws: LocalAws, functi
     )
 
 
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), -60.0, 1e300])
+@pytest.mark.parametrize("name", ["CPUUtilization", "InvocationsProcessed", "ApproximateBacklogSize"])
+def test_nonsense_in_an_hour_makes_no_wrong_number(
+    aws: LocalAws, function: Function, nonsense: float, name: str
+) -> None:
+    aws.create_endpoint("demo")
+    run(aws, "demo", 50)
+    found = metric("demo", name, of_variant=name != "ApproximateBacklogSize")
+    of_hours = dict(aws.account().datapoints.get(metrics._key(found), {}))
+    metrics.replace(aws.account(), found, of_hours | {hours_ago(10): Sampled(*[nonsense] * 4)})
+
+    [row] = function.invoke(SAVINGS)["rows"]
+
+    assert row["instanceHours"] is None or 49 <= row["instanceHours"] <= 50
+    assert row["idleHours"] is None or 0 <= row["idleHours"] <= row["instanceHours"]
+    assert row["requests"] in (None, 0)
+
+
+def test_a_variant_that_was_renamed_counts_from_its_new_name_on(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo")
+    run(aws, "demo", 50, variant="before")
+    run(aws, "demo", 20)
+    [row] = function.invoke(SAVINGS)["rows"]
+    assert row["instanceHours"] == 20
+
+
+def test_an_endpoint_of_the_future_has_no_hours_of_an_instance_that_is_always_on(
+    aws: LocalAws, function: Function
+) -> None:
+    aws.create_endpoint("demo")
+    made = datetime.now(UTC).timestamp() + 365 * 24 * HOUR
+    aws.amendments["DescribeEndpoint"] = lambda answer: {**answer, "CreationTime": made}
+    [row] = function.invoke(SAVINGS)["rows"]
+    assert (row["alwaysOnHours"] or 0) == 0
+    assert (row["instanceHours"] or 0) == 0
+
+
+def test_a_million_requests_are_counted_exactly(aws: LocalAws, function: Function) -> None:
+    aws.create_endpoint("demo")
+    run(aws, "demo", 100)
+    done = {hours_ago(ago): Sampled(10_000, 10_000, 1, 1) for ago in range(1, 101)}
+    metrics.replace(aws.account(), metric("demo", "InvocationsProcessed"), done)
+    [row] = function.invoke(SAVINGS)["rows"]
+    assert row["requests"] == 1_000_000
+
+
 def test_a_read_that_fails_fails_the_report(aws: LocalAws, function: Function) -> None:
     aws.create_endpoint("demo")
     aws.faults = [Fault("GetMetricData", "access_denied")]
