@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.session import new_session
 
 SAMCONFIG = Path(__file__).resolve().parent.parent / "samconfig.toml"
 
@@ -100,15 +101,17 @@ def _function() -> str:
     if name := os.environ.get("FUNCTION"):
         return name
     stack = tomllib.loads(SAMCONFIG.read_text())["default"]["global"]["parameters"]["stack_name"]
-    [found] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    [found] = new_session().client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     return outputs["FunctionName"]
 
 
 def main() -> int:
     try:
-        answered = boto3.client("lambda").invoke(
-            FunctionName=_function(), Payload=json.dumps({"action": "status"})
+        answered = (
+            new_session()
+            .client("lambda")
+            .invoke(FunctionName=_function(), Payload=json.dumps({"action": "status"}))
         )
     except (BotoCoreError, ClientError) as error:
         print(f"The function can't be asked: {error}", file=sys.stderr)

@@ -19,6 +19,7 @@ from local.runtime import ROOT, Function
 from local.services import metrics
 from local.services.metrics import Sampled
 from tools import prices
+from tools.lookback import __main__ as lookback
 from tools.lookback.pages import advice_page, savings_page
 
 HOUR = 3600
@@ -146,6 +147,21 @@ def test_a_read_that_fails_fails_the_report(aws: LocalAws, function: Function) -
     aws.create_endpoint("demo")
     aws.faults = [Fault("GetMetricData", "access_denied")]
     assert failure(function, SAVINGS).error_type == "AccessDenied"
+
+
+def test_the_credentials_and_the_region_are_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with pytest.raises(SystemExit, match="a Region"):
+        lookback.environment()
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    found = lookback.environment()
+    assert (found["AWS_REGION"], found["AWS_ACCESS_KEY_ID"]) == ("eu-west-3", "key")
 
 
 @pytest.mark.full

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from local.runtime import Function, FunctionError, default_executable
 from tools.lookback.pages import advice_page, savings_page
+from tools.session import new_session
 
 DEADLINE_SECONDS = 300.0
 # What the function reads of its environment, and may be deployed with.
@@ -21,7 +20,7 @@ _PASSED_ON = ("TAG_PREFIX", "MANAGE", "CAPACITY_LIMIT", "HTTPS_PROXY", "NO_PROXY
 
 def environment() -> dict[str, str]:
     """The person's credentials and Region, however they are configured, and the function's own settings."""
-    session = boto3.Session()
+    session = new_session()
     credentials = session.get_credentials()
     if credentials is None or session.region_name is None:
         raise SystemExit("AWS credentials and a Region are needed: run `aws configure`, or set AWS_PROFILE")

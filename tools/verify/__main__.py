@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import textwrap
 import time
@@ -22,11 +21,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.runtime import NAME, FunctionError
+from tools.session import new_session
 from tools.verify import expectations
 from tools.verify.expectations import change_name, changes
 from tools.verify.rows import AS_EXPECTED, DIFFERS, NOT_NOW, Json, Row, Subject, mask
@@ -132,8 +131,7 @@ def invoke_by_lambda(client: Client, function: str) -> Invoke:
 
 
 def clients_of(region: str | None) -> Client:
-    # The function's SDK and version 2 of the AWS CLI heed AWS_REGION, boto3 doesn't.
-    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
+    session = new_session(region)
     config = Config(read_timeout=INVOCATION_TIMEOUT, retries={"mode": "standard"})
     return lambda service: session.client(service, config=config)
 
