@@ -64,7 +64,7 @@ def test_looking_back_is_measured_by_calls_time_memory_and_price() -> None:
     savings, advise = lookback.look(default_executable(), 2, share=None)
 
     assert (savings.action, savings.endpoints, savings.metrics) == ("savings", 2, 6)
-    assert (advise.action, advise.endpoints, advise.metrics) == ("advise", 1, 5)
+    assert (advise.action, advise.endpoints, advise.metrics) == ("advise", 1, 6)
     assert savings.requests == 2 * advise.requests > 0
     for row in (savings, advise):
         # A cent for a thousand metrics, and what Lambda takes for the time; rounded, that may be nothing.
