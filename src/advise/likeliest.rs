@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::candidates::Candidate;
-use super::reconstruct;
+use super::counted::Queue;
+use super::reconstruct::{self, Readings};
 use super::replay::Replay;
 use super::{History, Question, median, seen};
-use crate::simulate::{AtZero, Contest, Leaving, LowAlarm, Repeated, Sampling, Trace, World};
+use crate::simulate::{AtZero, Contest, Leaving, LowAlarm, Repeated, World};
 
 /// As AWS documents it, with what is known of this endpoint: the likeliest first, and those that its metrics don't rule out.
-pub(super) fn worlds(history: &History, question: &Question<'_>) -> Vec<World> {
+pub(super) fn worlds(history: &History, question: &Question<'_>, readings: &Readings) -> Vec<World> {
     let defaults = World::default();
     let at_zero = if seen::backlog_at_zero(history) { defaults.at_zero } else { AtZero::Nothing };
     let known = World {
@@ -18,19 +19,14 @@ pub(super) fn worlds(history: &History, question: &Question<'_>) -> Vec<World> {
         starting: median(&history.starts).unwrap_or(defaults.starting),
         ..defaults
     };
-    let queues: Vec<(Sampling, bool)> = match seen::in_flight(history) {
-        _ if seen::each_request(history) => vec![(Sampling::Continuous, true)],
-        // Looked at all the time, each request would show.
-        Some(true) => vec![(Sampling::Once, true)],
-        Some(false) => vec![(Sampling::Once, false), (Sampling::Continuous, false)],
-        None => vec![(Sampling::Once, true), (Sampling::Once, false), (Sampling::Continuous, false)],
-    };
-    let of_queue = |(sampling, backlog_counts_in_flight): &(Sampling, bool)| World {
-        sampling: *sampling,
-        backlog_counts_in_flight: *backlog_counts_in_flight,
-        ..known
-    };
-    queues.iter().map(of_queue).collect()
+    let queues = readings.likely();
+    queues
+        .map(|Queue { sampling, counts_in_flight }| World {
+            sampling,
+            backlog_counts_in_flight: counts_in_flight,
+            ..known
+        })
+        .collect()
 }
 
 /// What CloudWatch has, to compare a replay with.
@@ -65,14 +61,16 @@ impl Measured {
 /// question after the other.
 pub(super) fn likeliest(
     in_force: &Candidate,
-    trace: &Trace,
+    readings: &Readings,
     worlds: &[World],
     measured: &Measured,
-) -> Result<(World, Replay), String> {
+) -> Result<Fit, String> {
+    let mut tried: Vec<(World, f64)> = Vec::new();
     let mut best: Option<(World, Replay, f64)> = None;
-    let ask = |world: World, best: &mut Option<(World, Replay, f64)>| -> Result<(), String> {
-        let replay = Replay::of(in_force, trace, &world)?;
+    let mut ask = |world: World, best: &mut Option<(World, Replay, f64)>| -> Result<(), String> {
+        let replay = Replay::of(in_force, readings.of(&world), &world)?;
         let distance = measured.distance(&replay);
+        tried.push((world, distance));
         if best.as_ref().is_none_or(|(_, _, closest)| distance < MUCH_NEARER * closest) {
             *best = Some((world, replay, distance));
         }
@@ -81,8 +79,18 @@ pub(super) fn likeliest(
     for world in worlds {
         ask(*world, &mut best)?;
     }
-    // Twice, as an answer may fit better once another one does; not at all where a replay takes its time.
-    let questions = if trace.requests.len() > MOST_TO_FIT { Vec::new() } else { open_questions().to_vec() };
+    // Not at all where a replay takes its time.
+    let takes_its_time = readings.requests > MOST_TO_FIT;
+    // Both together, as each of them changes what the other one shows.
+    let together = if takes_its_time { &[] } else { worlds };
+    for world in together {
+        let at_zero = without_per_instance(*world);
+        ask(World { low_alarm: LowAlarm::ThreeMinutes, ..*world }, &mut best)?;
+        ask(World { at_zero, ..*world }, &mut best)?;
+        ask(World { low_alarm: LowAlarm::ThreeMinutes, at_zero, ..*world }, &mut best)?;
+    }
+    // Twice, as an answer may fit better once another one does.
+    let questions = if takes_its_time { Vec::new() } else { open_questions().to_vec() };
     let again = questions.len().min(3);
     for answers in questions.iter().chain(&questions[..again]) {
         let Some(was) = best.as_ref().map(|(world, ..)| *world) else { break };
@@ -99,8 +107,25 @@ pub(super) fn likeliest(
             }
         }
     }
-    best.map(|(world, replay, _)| (world, replay)).ok_or_else(|| "there is no world to replay in".to_owned())
+    let (world, now, closest) = best.ok_or_else(|| "there is no world to replay in".to_owned())?;
+    let is_as_near = |(other, distance): &(World, f64)| *other != world && *distance * MUCH_NEARER <= closest;
+    tried.retain(is_as_near);
+    tried.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    let mut others: Vec<World> = tried.into_iter().map(|(world, _)| world).collect();
+    others.dedup();
+    others.truncate(if takes_its_time { 0 } else { MOST_OTHERS });
+    Ok(Fit { world, now, others })
 }
+
+/// The world that fits best, the settings in force in it, and other worlds that fit about as well.
+pub(super) struct Fit {
+    pub(super) world: World,
+    pub(super) now: Replay,
+    pub(super) others: Vec<World>,
+}
+
+/// So many of them, so that time stays within that of the function.
+const MOST_OTHERS: usize = 2;
 
 /// With more requests only what the metrics show is gone by, so that time stays within that of the function.
 const MOST_TO_FIT: usize = 30_000;
@@ -113,8 +138,14 @@ type Answer = fn(World) -> World;
 /// What AWS leaves open and shows in hours or waits, each with its answers.
 fn open_questions() -> [Vec<Answer>; 6] {
     [
-        vec![|it| World { low_alarm: LowAlarm::ThreeMinutes, ..it }],
-        vec![|it| World { at_zero: without_per_instance(it), ..it }],
+        vec![|it| World { low_alarm: LowAlarm::ThreeMinutes, ..it }, |it| World {
+            low_alarm: LowAlarm::FifteenMinutes,
+            ..it
+        }],
+        vec![|it| World { at_zero: without_per_instance(it), ..it }, |it| World {
+            at_zero: if it.at_zero == AtZero::WithoutPerInstance { AtZero::All } else { it.at_zero },
+            ..it
+        }],
         vec![
             |it| World { metric_delay: Duration::from_mins(1), ..it },
             |it| World { metric_delay: Duration::from_secs(90), ..it },

@@ -7,6 +7,7 @@
 //! ```
 
 mod candidates;
+mod counted;
 mod likeliest;
 mod reconstruct;
 mod replay;
@@ -19,8 +20,8 @@ use jiff::Timestamp;
 use crate::reconcile::{Rules, Tags};
 use crate::simulate::{Sampling, World};
 
-use likeliest::{Measured, likeliest, worlds};
-use reconstruct::Reconstructed;
+use candidates::Candidate;
+use likeliest::{Fit, Measured, likeliest, worlds};
 use replay::Replay;
 
 /// Fewer requests say nothing about the next ones.
@@ -198,26 +199,37 @@ pub fn advise(history: &History, question: &Question<'_>) -> Advice {
 
 fn considered(history: &History, question: &Question<'_>) -> Result<Report, (Refusal, String)> {
     check_window(history)?;
-    let Reconstructed { trace, first_minute } = reconstruct::trace(history)?;
-    let requests = trace.requests.len();
+    let readings = reconstruct::readings(history)?;
+    let first_minute = readings.first_minute;
+    let requests = readings.requests;
     if requests < FEWEST_REQUESTS {
         return Err((Refusal::FewRequests, format!("{requests} requests; advice needs at least {FEWEST_REQUESTS}")));
     }
     let no_replay = |problem: String| (Refusal::NoData, problem);
-    let in_force = candidates::in_force(question, trace.start).map_err(no_replay)?;
+    let in_force = candidates::in_force(question, readings.start).map_err(no_replay)?;
     let measured = Measured::of(history, first_minute);
     let cloudwatch = measured.instance_hours();
-    let (world, now) = likeliest(&in_force, &trace, &worlds(history, question), &measured).map_err(no_replay)?;
+    let Fit { world, now, others: worlds } =
+        likeliest(&in_force, &readings, &worlds(history, question, &readings), &measured).map_err(no_replay)?;
+    let trace = readings.of(&world);
     let model = compared(&now, cloudwatch)?;
     let factor = if model.instance_hours > 0.0 && cloudwatch > 0.0 { cloudwatch / model.instance_hours } else { 1.0 };
     let now = now.corrected(factor, question.price);
-    let mut others = Vec::new();
-    for candidate in candidates::others(question, &trace) {
-        let replay = Replay::of(&candidate, &trace, &world).map_err(no_replay)?;
-        others.push(replay.corrected(factor, question.price));
-    }
+    // What is promised is the worst of what fits the metrics about as well.
+    let uneven = reconstruct::uneven(trace);
+    let at_worst = |candidate: &Candidate| -> Result<Replay, (Refusal, String)> {
+        let mut replay = Replay::of(candidate, trace, &world)
+            .map_err(no_replay)?
+            .or_worse(Replay::of(candidate, &uneven, &world).map_err(no_replay)?);
+        for other in &worlds {
+            replay = replay.or_worse(Replay::of(candidate, readings.of(other), other).map_err(no_replay)?);
+        }
+        Ok(replay.corrected(factor, question.price))
+    };
+    let now_at_worst = at_worst(&in_force)?;
+    let others = candidates::others(question, trace).iter().map(at_worst).collect::<Result<Vec<_>, _>>()?;
     let days = trace.until.as_secs_f64() / 86_400.0;
-    let (rows, reasons) = chosen(&now, &others, trace.until, question.price);
+    let (rows, reasons) = chosen(&now, &now_at_worst, &others, trace.until, question.price);
     let recommended = rows.iter().find(|row| row.recommended);
     let tags = recommended.map_or_else(Vec::new, |row| {
         row.settings.iter().map(|(key, value)| (format!("{}{key}", question.rules.tag_prefix), value.clone())).collect()
@@ -272,7 +284,15 @@ fn compared(now: &Replay, cloudwatch: f64) -> Result<Model, (Refusal, String)> {
 }
 
 /// The row as now and the others that are worth showing, one of which may be recommended; and why.
-fn chosen(now: &Replay, others: &[Replay], span: Duration, price: Option<f64>) -> (Vec<Row>, Vec<String>) {
+/// What the others would do at worst is compared with what is at worst now: whoever waits longer only in a world that may not
+/// be theirs would wait longer with the settings in force, too.
+fn chosen(
+    now: &Replay,
+    now_at_worst: &Replay,
+    others: &[Replay],
+    span: Duration,
+    price: Option<f64>,
+) -> (Vec<Row>, Vec<String>) {
     let months = span.as_secs_f64() / 3600.0 / HOURS_A_MONTH;
     let saves = |other: &Replay| now.instance_hours - other.instance_hours;
     let is_worth_it = |other: &Replay| {
@@ -283,8 +303,9 @@ fn chosen(now: &Replay, others: &[Replay], span: Duration, price: Option<f64>) -
     let least_waiting = |one: &&Replay, other: &&Replay| {
         one.waited.cmp(&other.waited).then(one.wait_p99.cmp(&other.wait_p99)).then_with(|| fewest_hours(one, other))
     };
-    let sound = || others.iter().filter(|other| other.stranded <= now.stranded);
-    let balanced = sound().filter(|other| other.hurts_nobody_of(now) && is_worth_it(other)).min_by(fewest_hours);
+    let sound = || others.iter().filter(|other| other.stranded <= now_at_worst.stranded);
+    let balanced =
+        sound().filter(|other| other.hurts_nobody_of(now_at_worst) && is_worth_it(other)).min_by(fewest_hours);
     let is_other = |other: &&Replay| balanced.is_none_or(|balanced| balanced.settings != other.settings);
     let thriftier = sound().filter(is_other).filter(|other| is_worth_it(other)).min_by(fewest_hours);
     let thriftier = thriftier.filter(|it| balanced.is_none_or(|balanced| it.instance_hours < balanced.instance_hours));

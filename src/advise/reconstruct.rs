@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use crate::simulate::{PERIOD, Request, Trace};
+use jiff::Timestamp;
 
+use crate::simulate::{PERIOD, Request, Trace, World};
+
+use super::counted::{Counted, Queue};
+use super::seen;
 use super::{COURSE_STEP, Course, History, Refusal, Series};
 
 /// More requests than this aren't replayed: of a busier endpoint only the last days are, so that memory and time stay
@@ -13,11 +17,42 @@ const MOST_REQUESTS: usize = 100_000;
 /// CloudWatch may still lack the last minutes.
 const MINUTES_LATE: usize = 10;
 
+/// What the metrics tell, by each way in which SageMaker may count the queue.
 #[derive(Debug)]
-pub(super) struct Reconstructed {
-    pub(super) trace: Trace,
+pub(super) struct Readings {
+    /// The way that AWS documents first.
+    all: Vec<Reading>,
+    pub(super) requests: usize,
+    pub(super) start: Timestamp,
     /// Of the history, the first one that is replayed.
     pub(super) first_minute: usize,
+}
+
+#[derive(Debug)]
+struct Reading {
+    queue: Queue,
+    trace: Trace,
+    /// By how much requests had to be moved to fit the backlog, on average. Seconds.
+    moved: f64,
+}
+
+/// A way to count the queue is ruled out if it makes requests move by so many times as much as another one, and seconds.
+const MOVED_MORE: f64 = 1.5;
+const MOVED_ANYWAY: f64 = 2.0;
+
+impl Readings {
+    /// The ways to count the queue that the metrics don't rule out.
+    pub(super) fn likely(&self) -> impl Iterator<Item = Queue> {
+        let least = self.all.iter().map(|reading| reading.moved).fold(f64::INFINITY, f64::min);
+        let is_likely = move |reading: &&Reading| reading.moved <= MOVED_MORE * least + MOVED_ANYWAY;
+        self.all.iter().filter(is_likely).map(|reading| reading.queue)
+    }
+
+    /// The requests, where the queue is counted as in this world.
+    pub(super) fn of(&self, world: &World) -> &Trace {
+        let reading = self.all.iter().find(|reading| reading.queue == Queue::of(world));
+        &reading.unwrap_or(&self.all[0]).trace
+    }
 }
 
 /// A count as the numbers of metrics are.
@@ -37,7 +72,9 @@ pub(super) fn count(value: f64) -> usize {
 
 /// The requests that were done, each minute's at even distances within it. Each has come as long before as the minute's
 /// took on average, and an instance worked on it for what is left of that without the time in the backlog.
-pub(super) fn trace(history: &History) -> Result<Reconstructed, (Refusal, String)> {
+///
+/// The backlog says in which minutes they came, each way to count the queue another one.
+pub(super) fn readings(history: &History) -> Result<Readings, (Refusal, String)> {
     let done = |minute: usize| at(&history.processed, minute).map_or(0, count);
     let mut total = 0_usize;
     let mut first_minute = history.minutes;
@@ -48,7 +85,6 @@ pub(super) fn trace(history: &History) -> Result<Reconstructed, (Refusal, String
     if first_minute > 0 && history.minutes - first_minute < 60 {
         return Err((Refusal::NoData, format!("more than {MOST_REQUESTS} requests an hour are too many to replay")));
     }
-    let mut requests = Vec::with_capacity(total);
     let mut groups = Vec::new();
     for minute in first_minute..history.minutes {
         let requests_done = done(minute);
@@ -63,48 +99,97 @@ pub(super) fn trace(history: &History) -> Result<Reconstructed, (Refusal, String
         let begins = PERIOD * u32::try_from(minute - first_minute).unwrap_or(u32::MAX);
         groups.push(Group { minute, begins, requests: requests_done, whole, waited });
     }
+    let mut drawn = Vec::with_capacity(total);
     for (place, group) in groups.iter().enumerate() {
         let before = place.checked_sub(1).map(|before| &groups[before]).filter(|it| it.minute + 1 == group.minute);
         let after = groups.get(place + 1).filter(|it| it.minute == group.minute + 1);
-        group.spread(group.pace(before, after), &mut requests);
+        group.spread(place, group.pace(before, after), &mut drawn);
     }
-    requests.sort_unstable();
-    come_as_counted(history, first_minute, &mut requests);
-    requests.sort_unstable();
+    in_turn(&mut drawn, |group| instances(history, groups[group].minute) < 1.5);
     let minutes = u32::try_from(history.minutes - first_minute).unwrap_or(u32::MAX);
     let skipped = PERIOD * u32::try_from(first_minute).unwrap_or(u32::MAX);
     let start = history.start.checked_add(skipped).unwrap_or(history.start);
-    Ok(Reconstructed { trace: Trace { start, until: PERIOD * minutes, requests }, first_minute })
+    let queues = seen::queues(history).iter();
+    let all = queues.map(|queue| {
+        let counted = Counted::of(history, first_minute, *queue);
+        let (requests, moved) = come_as_counted(&groups, drawn.clone(), &counted);
+        Reading { queue: *queue, trace: Trace { start, until: PERIOD * minutes, requests }, moved }
+    });
+    Ok(Readings { all: all.collect(), requests: total, start, first_minute })
 }
 
-/// How far the time at which a request came may be off: a minute's requests were done at some time in it.
-const OFF: Duration = PERIOD;
+/// The same requests, but those of a minute came in pairs and took unequally long. The sums of the minute are the same, and a
+/// long one keeps an instance that two of the average don't.
+pub(super) fn uneven(trace: &Trace) -> Trace {
+    let mut requests = trace.requests.clone();
+    for pair in requests.chunks_mut(2) {
+        if let [one, other] = pair
+            && one.work == other.work
+            && one.arrives.as_secs() / PERIOD.as_secs() == other.arrives.as_secs() / PERIOD.as_secs()
+        {
+            other.arrives = one.arrives;
+            let more = one.work * 3 / 5;
+            (one.work, other.work) = (one.work + more, other.work.saturating_sub(more));
+        }
+    }
+    Trace { requests, ..trace.clone() }
+}
 
-/// While no instance runs nothing is done, and the backlog counts how many have come by the end of each minute. That is when
-/// an endpoint is woken, and how many instances for, so requests are moved into the minutes in which they were counted.
-fn come_as_counted(history: &History, first_minute: usize, requests: &mut [Request]) {
-    let mut next = 0;
-    let mut counted = 0;
-    for minute in first_minute..history.minutes {
-        let has_instance = at(&history.samples, minute).is_some_and(|reports| reports > 0.0);
-        let waiting = match at(&history.backlog, minute) {
-            Some(backlog) if !has_instance => count(backlog),
-            _ => 0,
-        };
-        if waiting == 0 {
-            counted = 0;
-            continue;
+/// Moves requests into the minutes in which they were counted, and says by how many seconds on average.
+fn come_as_counted(groups: &[Group], mut drawn: Vec<Drawn>, counted: &Counted) -> (Vec<Request>, f64) {
+    let mut moved = 0.0;
+    for (it, (from, to)) in drawn.iter_mut().zip(counted.windows()) {
+        let was = it.arrives;
+        it.come_within(from, to, groups[it.group].requests == 1);
+        moved += it.arrives.abs_diff(was).saturating_sub(PERIOD / 2).as_secs_f64();
+    }
+    let moved = moved / number(drawn.len().max(1));
+    drawn.sort_by_key(|it| (it.group, it.arrives));
+    let mut requests = Vec::with_capacity(drawn.len());
+    for of_group in drawn.chunk_by(|one, other| one.group == other.group) {
+        groups[of_group[0].group].share(of_group, &mut requests);
+    }
+    requests.sort_unstable();
+    (requests, moved)
+}
+
+/// Requests are taken in the order of their arrival. When they were taken, to half a minute, and what one instance did one
+/// after the other, say in which.
+fn in_turn(drawn: &mut [Drawn], is_alone: impl Fn(usize) -> bool) {
+    let mut arrivals: Vec<Duration> = drawn.iter().map(|it| it.arrives).collect();
+    arrivals.sort_unstable();
+    drawn.sort_by_key(|it| (it.done, it.group));
+    let mut before = Duration::ZERO;
+    for it in drawn.iter_mut() {
+        if is_alone(it.group) {
+            it.taken = it.taken.max(before);
         }
-        let begins = PERIOD * u32::try_from(minute - first_minute).unwrap_or(u32::MAX);
-        let (earliest, latest) = (begins, begins + PERIOD.saturating_sub(Duration::from_secs(1)));
-        next = next.max(requests.partition_point(|request| request.arrives + OFF < earliest));
-        for _ in counted..waiting {
-            // One that was never done is in no minute.
-            let Some(request) = requests.get_mut(next).filter(|request| request.arrives <= latest + OFF) else { break };
-            request.arrives = request.arrives.clamp(earliest, latest);
-            next += 1;
-        }
-        counted = waiting;
+        before = it.taken;
+    }
+    drawn.sort_by_key(|it| (it.taken, it.done));
+    for (it, arrives) in drawn.iter_mut().zip(arrivals) {
+        it.arrives = arrives;
+    }
+}
+
+/// Seconds that a request takes at least, where it seems to have been done before it came.
+const SHORTEST: f64 = 0.5;
+
+/// A request of which it isn't known yet how long an instance worked on it.
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    arrives: Duration,
+    taken: Duration,
+    done: Duration,
+    group: usize,
+}
+
+impl Drawn {
+    /// Moves its arrival into a window. Alone in its minute, it was done at any time of it.
+    fn come_within(&mut self, from: Duration, to: Duration, is_alone: bool) {
+        let off = if is_alone { PERIOD / 2 } else { Duration::ZERO };
+        let (earliest, latest) = (self.arrives.saturating_sub(off).max(from), (self.arrives + off).min(to));
+        self.arrives = if earliest <= latest { (earliest + latest) / 2 } else { self.arrives.clamp(from, to) };
     }
 }
 
@@ -141,12 +226,29 @@ impl Group {
     }
 
     /// At even distances, around the time at which they came on average.
-    fn spread(&self, pace: f64, requests: &mut Vec<Request>) {
-        let work = self.whole.saturating_sub(self.waited);
+    fn spread(&self, group: usize, pace: f64, drawn: &mut Vec<Drawn>) {
+        let middle = self.begins + PERIOD / 2;
         for place in 0..self.requests {
             let from_the_middle = ((number(place) + 0.5) / number(self.requests) - 0.5) * PERIOD.as_secs_f64();
             let arrives = Duration::try_from_secs_f64(self.came() + pace * from_the_middle).unwrap_or_default();
-            requests.push(Request { arrives, work });
+            let done = Duration::try_from_secs_f64(middle.as_secs_f64() + from_the_middle).unwrap_or_default();
+            let taken = done.saturating_sub(self.whole.saturating_sub(self.waited));
+            drawn.push(Drawn { arrives, taken, done, group });
+        }
+    }
+
+    /// Shares the time that instances worked among its requests: equally, but to none more than there was since it came.
+    fn share(&self, drawn: &[Drawn], requests: &mut Vec<Request>) {
+        let since = |it: &Drawn| it.done.saturating_sub(it.arrives).as_secs_f64().max(SHORTEST);
+        let factor = self.whole.as_secs_f64() * number(drawn.len()) / drawn.iter().map(since).sum::<f64>();
+        let mut left = self.whole.saturating_sub(self.waited).as_secs_f64() * number(drawn.len());
+        let mut shortest_first = drawn.to_vec();
+        shortest_first.sort_by(|one, other| since(one).total_cmp(&since(other)));
+        for (place, it) in shortest_first.iter().enumerate() {
+            let work = (since(it) * factor).min(left / number(drawn.len() - place));
+            left -= work;
+            let work = Duration::try_from_secs_f64(work).unwrap_or_default();
+            requests.push(Request { arrives: it.arrives, work });
         }
     }
 }

@@ -59,6 +59,23 @@ impl Replay {
         })
     }
 
+    /// Of two replays of the same settings what is worse in each, as nobody knows which of them comes true.
+    pub(super) fn or_worse(self, other: Self) -> Self {
+        let course = if other.instance_hours > self.instance_hours { other.course } else { self.course };
+        Self {
+            instance_hours: self.instance_hours.max(other.instance_hours),
+            waited: self.waited.max(other.waited),
+            wait_p50: self.wait_p50.max(other.wait_p50),
+            wait_p99: self.wait_p99.max(other.wait_p99),
+            wait_max: self.wait_max.max(other.wait_max),
+            stranded: self.stranded.max(other.stranded),
+            cut_off: self.cut_off.max(other.cut_off),
+            wakes: self.wakes.max(other.wakes),
+            course,
+            ..self
+        }
+    }
+
     /// With as many hours more or less as the replay of the settings in force is off, and with its price, where that is
     /// known.
     pub(super) fn corrected(self, factor: f64, price: Option<f64>) -> Self {

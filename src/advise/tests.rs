@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 
+use super::counted::{Counted, Queue};
 use super::*;
 use crate::reconcile::{Statistic, Tags};
 use crate::simulate::{Metric, Minute, Request, Shape, Standing, Summary, Tally, Trace, Witness, simulate};
@@ -145,6 +146,44 @@ fn nonsense_is_no_value_and_no_panic() {
     }
 }
 
+/// Three requests wait while nothing runs, and are done later: the backlog tells when they came, as no other metric does.
+#[test]
+fn requests_came_in_the_minutes_in_which_the_backlog_counted_them() {
+    let of = |backlog: &[f64], samples: &[f64], processed: &[f64]| {
+        let series = |values: &[f64]| values.iter().map(|value| (*value >= 0.0).then_some(*value)).collect::<Series>();
+        let (backlog, samples, processed) = (series(backlog), series(samples), series(processed));
+        let without_capacity = samples.iter().map(|it: &Option<f64>| Some(f64::from(it.is_none()))).collect();
+        History { minutes: backlog.len(), backlog, samples, processed, without_capacity, ..of_default() }
+    };
+    let minutes_of = |history: &History, queue: Queue| -> Vec<(u64, u64)> {
+        let counted = Counted::of(history, 0, queue);
+        counted.windows().map(|(from, to)| (from.as_secs() / 60, to.as_secs() / 60)).collect()
+    };
+    let once = Queue { sampling: Sampling::Once, counts_in_flight: true };
+    let asleep = of(&[1.0, 3.0, 3.0, 2.0, 0.0], &[-1.0, -1.0, -1.0, 1.0, 1.0], &[-1.0, -1.0, -1.0, 1.0, 2.0]);
+    assert_eq!(minutes_of(&asleep, once), [(0, 0), (1, 1), (1, 1)]);
+    // While an instance works, one that isn't counted in flight may have come earlier.
+    let awake = of(&[0.0, 1.0, 0.0], &[1.0, 1.0, 1.0], &[-1.0, -1.0, 2.0]);
+    assert_eq!(minutes_of(&awake, once), [(1, 1), (2, 2)]);
+    assert_eq!(minutes_of(&awake, Queue { counts_in_flight: false, ..once }), [(0, 1), (1, 1)]);
+    // Numbers that can't all be true leave a window for each request all the same.
+    let odd = of(&[1e18, 0.0, 5.0], &[1.0, -1.0, 1.0], &[2.0, -1.0, 1.0]);
+    for queue in [once, Queue { sampling: Sampling::Continuous, counts_in_flight: false }] {
+        let windows = minutes_of(&odd, queue);
+        assert!(windows.len() == 3 && windows.iter().all(|(from, to)| from <= to && *to < 3), "{windows:?}");
+    }
+}
+
+#[test]
+fn requests_that_are_made_uneven_take_as_long_together() {
+    let request = |arrives, work| Request { arrives: Duration::from_secs(arrives), work: Duration::from_secs(work) };
+    let even = [request(10, 50), request(40, 50), request(70, 50), request(80, 20), request(100, 50)].to_vec();
+    let trace = Trace { start: Timestamp::UNIX_EPOCH, until: Duration::from_mins(3), requests: even.clone() };
+    let uneven = reconstruct::uneven(&trace).requests;
+    assert_eq!(uneven[..2], [request(10, 80), request(10, 20)]);
+    assert_eq!(uneven[2..], even[2..], "of those no two are of the same minute and length");
+}
+
 /// A million requests in the window: only the last days are replayed, and the numbers are those of these days.
 #[test]
 fn of_more_requests_than_fit_the_last_days_are_replayed() {
@@ -159,14 +198,14 @@ fn of_more_requests_than_fit_the_last_days_are_replayed() {
         samples: vec![Some(1.0); minutes],
         ..of_default()
     };
-    let reconstructed = reconstruct::trace(&history).unwrap();
-    assert_eq!(reconstructed.trace.requests.len(), 100_000);
+    let reconstructed = reconstruct::readings(&history).unwrap();
+    assert_eq!(reconstructed.of(&World::default()).requests.len(), 100_000);
     assert_eq!(reconstructed.first_minute, minutes - 2000);
-    assert_eq!(reconstructed.trace.until, Duration::from_mins(2000));
+    assert_eq!(reconstructed.of(&World::default()).until, Duration::from_mins(2000));
     let hours = Measured::of(&history, reconstructed.first_minute).instance_hours();
     assert!((hours - 2000.0 / 60.0).abs() < 0.01, "{hours}");
     let busier = History { processed: vec![Some(5000.0); minutes], ..history };
-    assert!(matches!(reconstruct::trace(&busier), Err((Refusal::NoData, _))));
+    assert!(matches!(reconstruct::readings(&busier), Err((Refusal::NoData, _))));
 }
 
 #[test]
@@ -199,7 +238,8 @@ fn money_is_the_hours_at_the_price() {
     assert_eq!(recommended.len(), 1);
     let now = &report.rows[0];
     assert!(recommended[0].waited <= now.waited && recommended[0].instance_hours < now.instance_hours * 0.95);
-    assert_eq!(report.tags, [("scale-to-zero:idle-timeout".to_owned(), recommended[0].settings[0].1.clone())]);
+    let tagged = |(key, value): &(String, String)| (format!("scale-to-zero:{key}"), value.clone());
+    assert_eq!(report.tags, recommended[0].settings.iter().map(tagged).collect::<Vec<_>>());
 }
 
 /// From 08:00 to 18:00 UTC on working days, in winter.
