@@ -69,7 +69,9 @@ def test_looking_back_is_measured_by_calls_time_memory_and_price() -> None:
     for row in (savings, advise):
         # A cent for a thousand metrics, and what Lambda takes for the time; rounded, that may be nothing.
         assert row.metrics / 100_000 <= row.usd < row.metrics / 100_000 + 0.001
-        assert min(row.calls, row.seconds, row.processor_seconds, row.peak_mib) > 0
+        assert min(row.calls, row.seconds, row.peak_mib) > 0
+    # Of two endpoints savings may take less than the clock of processor time tells.
+    assert advise.processor_seconds > 0
 
 
 @pytest.mark.full
