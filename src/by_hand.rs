@@ -116,8 +116,7 @@ impl Function {
     ) -> Result<Answer, Error> {
         let aws = &self.aws;
         let mut observed = self.observe_whole(name).await?;
-        self.leave_what_stays_lost(&mut observed, Verb::Apply);
-        observed.tags_along = self.tags_along(&observed);
+        self.complete(&mut observed, Verb::Apply);
         let endpoint = observed.endpoint.as_ref();
         let rules = &self.config.rules;
         let decision = by_hand(wanted, rules, endpoint, observed.is_deploying, &observed.scaling, self.time());
@@ -171,7 +170,7 @@ impl Function {
         })
     }
 
-    async fn observe_whole(&self, name: &EndpointName) -> Result<Observed, Error> {
+    pub(crate) async fn observe_whole(&self, name: &EndpointName) -> Result<Observed, Error> {
         let hints = Hints { is_likely_ours: true, in_any_status: true, ..Hints::default() };
         Ok(self.aws.observe(name, &self.config.rules, &hints).await?)
     }

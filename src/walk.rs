@@ -10,8 +10,8 @@ use crate::handler::Function;
 use crate::payload::Verb;
 use crate::reconcile::{
     Decision, Endpoint, EndpointName, EndpointStatus, Facts, Hints, Key, Manage, Pause, Problem, Removal, Request,
-    Scaling, SkipReason, Tags, VariantName, VariantPlan, WHAT_COMPONENTS_NEED, after_the_second_look,
-    before_the_second_look, decide, notes, plan_tags, status_tag, tags_along,
+    Scaling, SkipReason, VariantName, VariantPlan, WHAT_COMPONENTS_NEED, after_the_second_look, before_the_second_look,
+    decide, notes, plan_tags, status_tag, tags_along,
 };
 use crate::telemetry;
 
@@ -56,8 +56,7 @@ impl Function {
         {
             observed = aws.observe(&name, rules, &hints).await?;
         }
-        self.leave_what_stays_lost(&mut observed, verb);
-        observed.tags_along = self.tags_along(&observed);
+        self.complete(&mut observed, verb);
         Ok(observed)
     }
 
@@ -196,15 +195,17 @@ impl Function {
     }
 
     /// The endpoint's tags that go along to what is made for it.
-    pub(crate) fn tags_along(&self, observed: &Observed) -> Tags {
-        observed.endpoint.as_ref().map(|endpoint| tags_along(&self.config.copy_tags, endpoint)).unwrap_or_default()
+    /// Adds to what AWS says what this process and its deployment know: what it has put in vain, and which tags are copied.
+    pub(crate) fn complete(&self, observed: &mut Observed, verb: Verb) {
+        self.leave_what_stays_lost(observed, verb);
+        let endpoint = observed.endpoint.as_ref();
+        observed.tags_along = endpoint.map(|it| tags_along(&self.config.copy_tags, it)).unwrap_or_default();
     }
 
     /// Reads what AWS says about an endpoint and why nothing more happens with it, and writes nothing.
     pub(crate) async fn explain(&self, name: &EndpointName, deadline: Option<Deadline>) -> Result<Answer, Error> {
         let rules = &self.config.rules;
-        let hints = Hints { is_likely_ours: true, in_any_status: true, ..Hints::default() };
-        let observed = self.aws.observe(name, rules, &hints).await?;
+        let observed = self.observe_whole(name).await?;
         let settled = observed.endpoint.clone().map(settled);
         let decision = decide(Request::Event, rules, settled.as_ref(), &observed.scaling, self.time());
         let readings = self.aws.readings(&observed, rules, (self.now)(), deadline.map(Deadline::half_left)).await;

@@ -333,9 +333,9 @@ def policy_arn(aws: LocalAws, name: str, resource: str = resource_id()) -> str:
     return found[0]["PolicyARN"]
 
 
-def put_foreign_tracking(aws: LocalAws, name: str = "theirs", resource: str = resource_id()) -> None:
-    """Another owner's policy, on the very metric that ours goes by: AWS has only one of those on a target."""
-    configuration = {key: value for key, value in backlog_policy(target=9.0).items() if key != "PolicyType"}
+def put_tracking(aws: LocalAws, name: str, resource: str = resource_id(), **of: Any) -> None:
+    """A target-tracking policy by hand, like the function's but for `of`, which `backlog_policy` takes."""
+    configuration = {key: value for key, value in backlog_policy(**of).items() if key != "PolicyType"}
     autoscaling(
         aws,
         "put_scaling_policy",
@@ -344,6 +344,11 @@ def put_foreign_tracking(aws: LocalAws, name: str = "theirs", resource: str = re
         PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration=configuration,
     )
+
+
+def put_foreign_tracking(aws: LocalAws, name: str = "theirs", resource: str = resource_id()) -> None:
+    """Another owner's policy, on the very metric that ours goes by: AWS has only one of those on a target."""
+    put_tracking(aws, name, resource, target=9.0)
 
 
 def put_foreign_step(aws: LocalAws, name: str = "their-wake") -> None:

@@ -17,6 +17,7 @@ from support import (
     failure,
     plan,
     policy_arn,
+    put_tracking,
     scaling,
     state_change,
     stranded,
@@ -50,24 +51,7 @@ def put_step(aws: LocalAws, name: str, adjustment: str, step: Json, cooldown: in
 
 
 def put_backlog(aws: LocalAws, scales_in: bool) -> None:
-    autoscaling(
-        aws,
-        "put_scaling_policy",
-        PolicyName="scale-to-zero-backlog",
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": 5.0,
-            "CustomizedMetricSpecification": {
-                "MetricName": "ApproximateBacklogSizePerInstance",
-                "Namespace": "AWS/SageMaker",
-                "Dimensions": [{"Name": "EndpointName", "Value": "demo"}],
-                "Statistic": "Average",
-            },
-            "ScaleOutCooldown": 300,
-            "ScaleInCooldown": 300,
-            "DisableScaleIn": not scales_in,
-        },
-    )
+    put_tracking(aws, "scale-to-zero-backlog", scales_in=scales_in)
 
 
 def put_alarm(aws: LocalAws, kind: str, says: str, minutes: int, **of: object) -> None:
